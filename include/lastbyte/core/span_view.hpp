@@ -1,0 +1,252 @@
+// Views of recorded spans, and what follows from them: the tier by name, the tally, the seed's two text formats.
+//
+// A Snapshot and a Reading look at the same records through this one view; they differ in what they let out, not in how it
+// is found. Looking costs a walk over the trace's records; nothing is copied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <lastbyte/core/store.hpp>
+
+namespace lastbyte {
+
+/// One recorded span. Valid as long as the Reading, Sealed or Snapshot that it came from.
+template <class P, std::uint64_t D>
+class BasicSpanView {
+public:
+    using Source = typename P::Tiers::Source;
+    BasicSpanView(detail::Trace<P, D> const& trace, detail::Record const& record, ClockRate rate) noexcept
+        : trace_(&trace), record_(&record), rate_(rate) {}
+
+    /// The label up to its star, and what was given for the star; together they are the name.
+    [[nodiscard]] std::string_view stem() const noexcept { return record_->label->stem; }
+    [[nodiscard]] std::string_view tail() const noexcept { return trace_->at(record_->tail); }
+    [[nodiscard]] bool is(std::string_view label) const noexcept {
+        return label.size() == stem().size() + tail().size() && label.starts_with(stem()) && label.ends_with(tail());
+    }
+    [[nodiscard]] std::uint64_t duration_ns() const noexcept {
+        return record_->timed_elsewhere ? record_->start : rate_.ns(record_->end - record_->start);
+    }
+    /// From the trace's start to the span's.
+    [[nodiscard]] std::uint64_t start_ns() const noexcept {
+        if (!record_->timed_elsewhere) return rate_.ns(record_->start - trace_->start);
+        std::uint64_t const end = rate_.ns(record_->end - trace_->start);
+        return end > record_->start ? end - record_->start : 0;
+    }
+    [[nodiscard]] bool has_source() const noexcept { return record_->source != detail::no_source; }
+    /// Only meaningful when `has_source()`.
+    [[nodiscard]] Source source() const noexcept { return static_cast<Source>(record_->source); }
+    [[nodiscard]] std::string_view source_name() const noexcept {
+        return has_source() ? lastbyte::source_name(source()) : std::string_view{};
+    }
+    [[nodiscard]] std::string_view detail() const noexcept { return trace_->at(record_->detail); }
+    /// An exception passed through it, or `error()` was called.
+    [[nodiscard]] bool failed() const noexcept { return record_->failed; }
+    [[nodiscard]] SpanId id() const noexcept { return {record_->id}; }
+    /// The span that it is a child of; the root of the trace when none was handed on.
+    [[nodiscard]] SpanId parent_id() const noexcept { return {record_->parent}; }
+
+    [[nodiscard]] std::size_t attribute_count() const noexcept { return record_->attribute_count; }
+    [[nodiscard]] AttributeView attribute(std::size_t index) const noexcept {
+        detail::StoredAttribute stored{};
+        __builtin_memcpy(&stored, trace_->text + record_->attributes_word * 8u + index * sizeof stored, sizeof stored);
+        std::string_view text;
+        if (stored.key->kind == AttributeKind::text)
+            text = trace_->at({static_cast<std::uint16_t>(stored.value >> 16), static_cast<std::uint16_t>(stored.value)});
+        return {stored, text};
+    }
+
+private:
+    detail::Trace<P, D> const* trace_;
+    detail::Record const* record_;
+    ClockRate rate_;
+};
+
+/// How often each source served, over all spans that have one, whatever their label.
+template <class P, std::uint64_t D>
+class BasicTally {
+public:
+    using Source = typename P::Tiers::Source;
+    /// Spans whose source the policy's Hits<…> names.
+    [[nodiscard]] constexpr std::uint64_t hits() const noexcept { return hits_; }
+    /// Spans with another source.
+    [[nodiscard]] constexpr std::uint64_t misses() const noexcept { return lookups_ - hits_; }
+    [[nodiscard]] constexpr std::uint64_t lookups() const noexcept { return lookups_; }
+    [[nodiscard]] constexpr std::uint64_t of(Source source) const noexcept {
+        return detail::is_named(source) ? counts_[static_cast<std::size_t>(source)] : 0;
+    }
+
+    constexpr void add(std::uint8_t source, std::uint64_t times = 1) noexcept {
+        if (source >= detail::max_sources || times == 0) return;
+        lookups_ += times;
+        if ((detail::hit_set<Source, typename P::Hits> >> source & 1) != 0) hits_ += times;
+        if (source < named) counts_[source] += times;
+    }
+
+private:
+    static constexpr std::size_t named = [] {
+        std::size_t size = 1;
+        for (std::size_t i = 0; i < detail::max_sources; ++i)
+            if ((detail::Names<Source>::table.known >> i & 1) != 0) size = i + 1;
+        return size;
+    }();
+    std::uint64_t hits_ = 0;
+    std::uint64_t lookups_ = 0;
+    std::uint64_t counts_[named]{};
+};
+
+template <Policy P>
+using Tally = BasicTally<P, detail::digest<P>>;
+
+namespace detail {
+
+/// The records of a trace that one reader sees, and what follows from them.
+template <class P, std::uint64_t D>
+class TraceView {
+public:
+    using Block = Trace<P, D>;
+    using Tiers = typename P::Tiers;
+    using Source = typename Tiers::Source;
+
+    TraceView(Block const& block, std::uint64_t const* complete, std::uint32_t count, OverflowTotals<Tiers> const& over,
+              ClockRate rate) noexcept
+        : block_(&block), complete_(complete), count_(count), over_(&over), rate_(rate) {}
+
+    class Iterator {
+    public:
+        using value_type = BasicSpanView<P, D>;
+        using difference_type = std::ptrdiff_t;
+        Iterator() noexcept = default;
+        Iterator(TraceView const& view, std::uint32_t index) noexcept : view_(&view), index_(index) { skip(); }
+        [[nodiscard]] value_type operator*() const noexcept {
+            return {*view_->block_, view_->block_->slot[index_].record, view_->rate_};
+        }
+        Iterator& operator++() noexcept {
+            ++index_;
+            skip();
+            return *this;
+        }
+        Iterator operator++(int) noexcept {
+            auto before = *this;
+            ++*this;
+            return before;
+        }
+        friend bool operator==(Iterator const& a, Iterator const& b) noexcept { return a.index_ == b.index_; }
+
+    private:
+        void skip() noexcept {
+            while (index_ < view_->count_ && !view_->whole(index_)) ++index_;
+        }
+        TraceView const* view_ = nullptr;
+        std::uint32_t index_ = 0;
+    };
+
+    [[nodiscard]] Iterator begin() const noexcept { return {*this, 0}; }
+    [[nodiscard]] Iterator end() const noexcept { return {*this, count_}; }
+    [[nodiscard]] bool empty() const noexcept { return begin() == end(); }
+
+    /// The first record, in the order of recording, that one of these lines accepts with a source that answers.
+    [[nodiscard]] Tier<Source> tier(std::uint32_t lines, Tier<Source> otherwise) const noexcept {
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            auto const& record = block_->slot[i].record;
+            if (whole(i) && record.source < max_sources && Tiers::answers(record.lines & lines, record.source))
+                return Tier<Source>{static_cast<Source>(record.source)};
+        }
+        if (over_->spans != 0)
+            if (auto const source = over_->first(lines); source != no_source)
+                return Tier<Source>{static_cast<Source>(source)};
+        return otherwise;
+    }
+
+    [[nodiscard]] BasicTally<P, D> tally() const noexcept {
+        BasicTally<P, D> sum;
+        for (std::uint32_t i = 0; i < count_; ++i)
+            if (whole(i)) sum.add(block_->slot[i].record.source);
+        if (over_->spans != 0)
+            for (std::size_t i = 0; i < max_sources; ++i)
+                sum.add(static_cast<std::uint8_t>(i), over_->sources[i]);
+        return sum;
+    }
+
+    [[nodiscard]] std::uint64_t over_bound() const noexcept { return over_->spans; }
+    [[nodiscard]] TraceId id() const noexcept { return block_->trace_id(); }
+    [[nodiscard]] SpanId root_id() const noexcept { return {block_->root}; }
+    [[nodiscard]] ClockRate rate() const noexcept { return rate_; }
+    /// From the trace's start to this call: what an exporter takes off the wall clock to know when the trace began.
+    [[nodiscard]] std::uint64_t age_ns() const noexcept { return rate_.ns(P::Clock::now() - block_->start); }
+    /// Attributes beyond the policy's bounds, over all spans.
+    [[nodiscard]] std::uint64_t attributes_dropped() const noexcept { return block_->attributes_dropped.load_relaxed(); }
+
+    /// {"spans":[…],"total_ms":…,"index_source":… without its closing brace, so that a reader can add what it knows.
+    /// "index_source" answers the first rule that the policy declares.
+    template <TextOutput Out>
+    void write_open_json(Out& out, std::uint64_t total_ns, Tier<Source> otherwise) const {
+        append(out, "{\"spans\":[");
+        bool first = true;
+        for (auto const span : *this) {
+            append(out, first ? "{\"label\":\"" : ",{\"label\":\"");
+            first = false;
+            append_json_contents(out, span.stem());
+            append_json_contents(out, span.tail());
+            append(out, "\",\"duration_ms\":");
+            append_milliseconds(out, span.duration_ns());
+            if (span.has_source()) {
+                append(out, ",\"source\":");
+                append_json_string(out, span.source_name());
+            }
+            if (!span.detail().empty()) {
+                append(out, ",\"detail\":");
+                append_json_string(out, span.detail());
+            }
+            append(out, "}");
+        }
+        append(out, "],\"total_ms\":");
+        append_milliseconds(out, total_ns);
+        if constexpr (Tiers::size != 0) {
+            append(out, ",\"index_source\":");
+            append_json_string(out, tier(Tiers::lines_called(Tiers::lines[0].name), otherwise).name());
+        }
+    }
+
+    /// index=33ms(cache), file:a=2ms(r2)[zip-extract], total=40ms
+    template <TextOutput Out>
+    void write_header(Out& out, std::uint64_t total_ns) const {
+        for (auto const span : *this) {
+            append_header_text(out, span.stem());
+            append_header_text(out, span.tail());
+            append(out, "=");
+            append_milliseconds(out, span.duration_ns());
+            append(out, "ms");
+            if (span.has_source()) {
+                append(out, "(");
+                append(out, span.source_name());
+                append(out, ")");
+            }
+            if (!span.detail().empty()) {
+                append(out, "[");
+                append_header_text(out, span.detail());
+                append(out, "]");
+            }
+            append(out, ", ");
+        }
+        append(out, "total=");
+        append_milliseconds(out, total_ns);
+        append(out, "ms");
+    }
+
+private:
+    [[nodiscard]] bool whole(std::uint32_t index) const noexcept {
+        return (complete_[index / 64] >> (index & 63) & 1) != 0;
+    }
+
+    Block const* block_;
+    std::uint64_t const* complete_;
+    std::uint32_t count_;
+    OverflowTotals<Tiers> const* over_;
+    ClockRate rate_;
+};
+
+}  // namespace detail
+}  // namespace lastbyte

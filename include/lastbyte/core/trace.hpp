@@ -1,0 +1,241 @@
+// One request's trace as it lies in memory: a fixed block of 64-byte records and their text, bounded by the policy.
+//
+// Any thread of the request may record. A record is claimed with one atomic addition and published with one store; there
+// is no lock, no allocation and no growth, so a runaway request costs its own block and nothing else. Sealing takes the
+// open bit away: what is claimed later is late, and changes nothing that has been read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <lastbyte/core/attribute.hpp>
+#include <lastbyte/core/ledger.hpp>
+#include <lastbyte/core/overflow.hpp>
+#include <lastbyte/core/policy.hpp>
+#include <lastbyte/core/text.hpp>
+
+namespace lastbyte::detail {
+
+/// Where a text lies in a trace's text store, in words of 8 bytes, and its length in bytes.
+struct TextAt {
+    std::uint16_t word;
+    std::uint16_t size;
+};
+
+/// A span as it is recorded. Without initialisers, so that a static block is zeroed memory and needs no code at start-up.
+struct Record {
+    LabelInfo const* label;
+    std::uint64_t id;
+    std::uint64_t parent;
+    std::uint64_t start;  // ticks; with `timed_elsewhere` the duration in nanoseconds
+    std::uint64_t end;    // ticks
+    std::uint32_t lines;  // the rule lines that accept it
+    TextAt tail;
+    TextAt detail;
+    std::uint16_t attributes_word;
+    std::uint8_t source;
+    std::uint8_t attribute_count : 6;
+    bool failed : 1;
+    bool timed_elsewhere : 1;
+};
+
+struct alignas(64) Slot {
+    Record record;
+    Atomic<std::uint32_t> ready;  // the block's generation once the record is complete
+};
+static_assert(sizeof(Slot) == 64, "a span takes one cache line");
+
+/// Where a trace stands with respect to its body.
+struct Phase {
+    static constexpr std::uint8_t unbound = 0, bound = 1, producing = 2, ended = 3;
+};
+
+/// The block of one trace. Trivially default-constructible: zeroed memory is a closed trace, into which nothing records.
+template <class P, std::uint64_t D>
+struct Trace {
+    using Tiers = typename P::Tiers;
+    static constexpr std::uint64_t open_bit = std::uint64_t{1} << 63;
+    static constexpr std::uint64_t one_word = std::uint64_t{1} << 24;
+    static constexpr std::size_t text_words = P::text_bytes / 8;
+    static constexpr std::size_t attribute_words = sizeof(StoredAttribute) / 8;
+    static constexpr std::size_t bitmap_words = (P::max_spans + 63) / 64;
+
+    Atomic<std::uint64_t> state;  // open | words of text used << 24 | records claimed
+    Atomic<std::uint32_t> references;
+    std::uint32_t generation;  // of this block's use; 0 for the block that stands in when there is no memory
+    std::uint64_t start;
+    std::uint64_t root;
+    std::uint64_t id[2];
+    Atomic<std::uint8_t> phase;
+    Atomic<std::uint8_t> noted_end;  // what note_end() said, + 1
+    Atomic<std::uint8_t> sealed;
+    Atomic<std::uint8_t> sealed_by_producer;  // set before `sealed`
+    bool finished;
+    std::uint32_t kept;  // records claimed before the seal
+    Atomic<std::uint32_t> late;
+    Atomic<std::uint32_t> snapshots;
+    Atomic<std::uint32_t> texts_cut;
+    Atomic<std::uint32_t> texts_dropped;
+    Atomic<std::uint32_t> attributes_dropped;
+    Atomic<std::uint32_t> sources_unknown;
+    std::uint64_t complete[bitmap_words];  // which of the kept records were whole at the seal
+    Overflow<Tiers> over_bound;
+    OverflowTotals<Tiers> over_bound_at_seal;
+    Slot slot[P::max_spans];
+    char text[P::text_bytes + 1];
+
+    static constexpr std::uint32_t claimed(std::uint64_t word) noexcept {
+        auto const count = static_cast<std::uint32_t>(word & (one_word - 1));
+        return count < P::max_spans ? count : static_cast<std::uint32_t>(P::max_spans);
+    }
+    static constexpr std::uint64_t words_used(std::uint64_t word) noexcept { return (word & ~open_bit) >> 24; }
+
+    [[nodiscard]] bool unstored() const noexcept { return generation == 0; }
+    [[nodiscard]] TraceId trace_id() const noexcept { return {id[0], id[1]}; }
+
+    void open(std::uint64_t now) noexcept {
+        if (++generation == 0) [[unlikely]] {
+            generation = 1;
+            for (auto& one : slot) one.ready.store_relaxed(0);
+        }
+        references.store_relaxed(1);
+        start = now;
+        TraceId const drawn = P::Ids::next_trace(now);
+        id[0] = drawn.high;
+        id[1] = drawn.low;
+        root = P::Ids::next_span();
+        phase.store_relaxed(Phase::unbound);
+        noted_end.store_relaxed(0);
+        sealed_by_producer.store_relaxed(0);
+        sealed.store_relaxed(0);
+        finished = false;
+        kept = 0;
+        late.store_relaxed(0);
+        snapshots.store_relaxed(0);
+        texts_cut.store_relaxed(0);
+        texts_dropped.store_relaxed(0);
+        attributes_dropped.store_relaxed(0);
+        sources_unknown.store_relaxed(0);
+        over_bound.clear();
+        over_bound_at_seal.spans = 0;
+        state.store_release(open_bit);
+    }
+
+    /// Copies `prefix` and text into the store, together cut to the policy's bound. False when there was no room, which is
+    /// counted; the text is empty then. Into a closed trace nothing is copied.
+    bool keep(std::string_view wanted, TextAt& where, std::string_view prefix = {}) noexcept {
+        where = {};
+        std::uint64_t const before = state.load_relaxed();
+        if ((before & open_bit) == 0 || (wanted.empty() && prefix.empty())) return true;
+        prefix = prefix.substr(0, P::max_text_bytes);
+        std::size_t const size = utf8_cut(wanted, P::max_text_bytes - prefix.size());
+        if (size != wanted.size()) [[unlikely]] texts_cut.add_relaxed(1);
+        std::uint64_t const words = (prefix.size() + size + 7) / 8;
+        std::uint64_t at = words_used(before);
+        bool fits = at + words <= text_words;
+        if (fits) [[likely]] {
+            std::uint64_t const claim = state.add_acq_rel(words * one_word);
+            if ((claim & open_bit) == 0) [[unlikely]] return true;
+            at = words_used(claim);
+            fits = at + words <= text_words;
+        }
+        if (!fits) [[unlikely]] {
+            texts_dropped.add_relaxed(1);
+            return false;
+        }
+        char* const place = text + at * 8;
+        if (prefix.data() != nullptr) __builtin_memcpy(place, prefix.data(), prefix.size());
+        if (wanted.data() != nullptr) __builtin_memcpy(place + prefix.size(), wanted.data(), size);
+        where = {static_cast<std::uint16_t>(at), static_cast<std::uint16_t>(prefix.size() + size)};
+        return true;
+    }
+
+    [[nodiscard]] std::string_view at(TextAt where) const noexcept { return {text + where.word * 8u, where.size}; }
+
+    /// Records a finished span. Thread-safe; one atomic addition, which claims the record and its attributes together.
+    void commit(Record& record, StoredAttribute const* attributes) noexcept {
+        std::uint64_t const before = state.load_relaxed();
+        if ((before & open_bit) == 0 || (before & (one_word - 1)) >= P::max_spans) [[unlikely]]
+            return commit_unkept(record);
+        std::uint64_t words = record.attribute_count * attribute_words;
+        if (words_used(before) + words > text_words) [[unlikely]] words = drop_attributes(record);
+        std::uint64_t const claim = state.add_acq_rel(words * one_word + 1);
+        std::uint64_t const index = claim & (one_word - 1);
+        if ((claim & open_bit) == 0 || index >= P::max_spans) [[unlikely]] return commit_unkept(record);
+        if (words != 0) keep_attributes(record, attributes, words_used(claim));
+        slot[index].record = record;
+        slot[index].ready.store_release(generation);
+    }
+
+    /// Ends recording: from here on the same records are complete for every reader. True for the call that did it; every
+    /// other one returns when it is done.
+    bool seal(bool by_producer = false) noexcept {
+        if (unstored()) return false;
+        std::uint64_t const last = state.and_acq_rel(~open_bit);
+        if ((last & open_bit) == 0) {
+            (void)wait_until([&] { return sealed.load_acquire() != 0; });  // it is marking at most max_spans bits
+            return false;
+        }
+        kept = claimed(last);
+        std::uint64_t missing = mark_complete(kept, complete);
+        // Only a trace that was full when it was sealed can have spans over the bound.
+        if (kept == P::max_spans) missing += over_bound.close(over_bound_at_seal);
+        late.add_relaxed(static_cast<std::uint32_t>(missing));
+        sealed_by_producer.store_relaxed(by_producer ? 1 : 0);
+        sealed.store_release(1);
+        return true;
+    }
+
+    /// What a snapshot sees: the records that are whole now, or, once the trace is sealed, those that every reader sees.
+    /// Returns for how many records `bitmap` has a bit.
+    std::uint32_t look(std::uint64_t (&bitmap)[bitmap_words], OverflowTotals<Tiers>& over) const noexcept {
+        if (sealed.load_acquire() != 0) {
+            for (std::uint32_t word = 0; word * 64 < kept; ++word) bitmap[word] = complete[word];
+            over.copy(over_bound_at_seal);
+            return kept;
+        }
+        std::uint32_t const count = claimed(state.load_relaxed());
+        (void)mark_complete(count, bitmap);
+        over.spans = 0;
+        if (count == P::max_spans) over_bound.look(over);
+        return count;
+    }
+
+    /// Marks which of the first `count` records are whole, and returns how many are not yet.
+    std::uint32_t mark_complete(std::uint32_t count, std::uint64_t (&bitmap)[bitmap_words]) const noexcept {
+        std::uint32_t missing = 0;
+        for (std::uint32_t word = 0; word * 64 < count; ++word) {
+            std::uint64_t bits = 0;
+            for (std::uint32_t i = word * 64; i < count && i < word * 64 + 64; ++i) {
+                bool const whole = slot[i].ready.load_acquire() == generation;
+                bits |= std::uint64_t{whole} << (i & 63);
+                missing += whole ? 0 : 1;
+            }
+            bitmap[word] = bits;
+        }
+        return missing;
+    }
+
+private:
+    void keep_attributes(Record& record, StoredAttribute const* attributes, std::uint64_t at) noexcept {
+        if (at + record.attribute_count * attribute_words > text_words) [[unlikely]] {
+            drop_attributes(record);
+            return;
+        }
+        record.attributes_word = static_cast<std::uint16_t>(at);
+        for (std::size_t i = 0; i < record.attribute_count; ++i)
+            __builtin_memcpy(text + (at + i * attribute_words) * 8, &attributes[i], sizeof(StoredAttribute));
+    }
+
+    /// No room: the span is recorded without them. Returns the words that it now needs.
+    [[gnu::noinline, gnu::cold]] std::uint64_t drop_attributes(Record& record) noexcept {
+        attributes_dropped.add_relaxed(record.attribute_count);
+        record.attribute_count = 0;
+        return 0;
+    }
+
+    [[gnu::noinline, gnu::cold]] void commit_unkept(Record const& record) noexcept;
+};
+
+}  // namespace lastbyte::detail
