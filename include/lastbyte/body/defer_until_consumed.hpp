@@ -92,7 +92,9 @@ auto wrap(Subject subject, Held<Stream> stream, Fn&& fn, Limits limits, Cancel c
     static_assert(check_callback<Callback, typename Subject::Facts>());
     using Hook = ConsumptionHook<Subject, Callback, Cancel, says::copies_only_after_shared>;
     using Body = typename body_shape<typename Unwrapped<Stream>::type>::template type<Stream, Hook>;
-    return Body{Hook{std::move(subject), std::forward<Fn>(fn), limits, std::move(cancel)}, std::move(stream)};
+    Hook hook{std::move(subject), std::forward<Fn>(fn), limits, std::move(cancel)};
+    if (!stream.held()) [[unlikely]] hook.drop();  // a body that was moved from: there is nothing to consume
+    return Body{std::move(hook), std::move(stream)};
 }
 
 /// Joins a trace and a stream, and takes them apart again.

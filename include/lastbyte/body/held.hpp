@@ -46,9 +46,17 @@ public:
     [[nodiscard]] Stream& get() noexcept { return stream_; }
     [[nodiscard]] Stream const& get() const noexcept { return stream_; }
     [[nodiscard]] bool held() const noexcept { return held_; }
+    // g++ 12 at -O1 doesn't see that `held_` guards the stream of a Held that was moved from.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
     void release() noexcept {
         if (std::exchange(held_, false)) stream_.~Stream();
     }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
     /// Only for one that holds nothing. When the stream's move throws, it still holds nothing.
     void take(Held& other) noexcept(std::is_nothrow_move_constructible_v<Stream>) {
         if (!other.held_) return;

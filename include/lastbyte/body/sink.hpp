@@ -54,8 +54,8 @@ private:
     auto run(Sink& sink, bool whole, Range... range) noexcept(
         std::is_nothrow_invocable_v<Inner&, Range..., Counting<Sink>&>) {
         static_assert(std::is_invocable_v<Inner&, Range..., Counting<Sink>&>,
-                      "lastbyte: this producer takes its sink as one concrete type, so its writes can't be counted. Take it as "
-                      "`auto& sink`, or include the adapter of your server.");
+                      "lastbyte: this producer takes its sink as one concrete type, so its writes can't be counted. Take it "
+                      "as `auto& sink`, or include the adapter of your server.");
         using Result = std::invoke_result_t<Inner&, Range..., Counting<Sink>&>;
         constexpr bool quiet = std::is_nothrow_invocable_v<Inner&, Range..., Counting<Sink>&>;
         auto& hook = this->hook_;

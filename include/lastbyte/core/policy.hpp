@@ -158,9 +158,13 @@ private:
     std::uint64_t state_ = 0;
 };
 
+/// A type's name as g++ and clang both spell it, so that objects of the two link.
 template <class T>
 constexpr std::string_view type_spelling() noexcept {
-    return __PRETTY_FUNCTION__;
+    std::string_view name = __PRETTY_FUNCTION__;
+    name.remove_prefix(name.find("T = ") + 4);
+    auto const end = name.find(';');  // g++ explains its aliases behind it
+    return name.substr(0, end != std::string_view::npos ? end : name.rfind(']'));
 }
 
 template <class Labels>
@@ -189,6 +193,9 @@ consteval std::uint64_t make_digest() {
     Digest sum;
     sum.add(P::enabled).add(P::max_spans).add(P::text_bytes).add(P::max_text_bytes);
     sum.add(P::max_attributes).add(P::pooled_traces).add(labels_digest<typename P::Labels>);
+#if defined(__cpp_exceptions)
+    sum.add(1);  // a span knows there what passes through it
+#endif
     sum.add(type_spelling<typename P::Clock>()).add(type_spelling<typename P::Ids>()).add(type_spelling<Source>());
     for (std::size_t i = 0; i < max_sources; ++i) sum.add(Names<Source>::table.names[i]);
     sum.add(hit_set<Source, typename P::Hits>);

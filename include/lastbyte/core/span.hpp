@@ -105,8 +105,8 @@ struct OpenRecord {
         auto const value = static_cast<std::uint64_t>(source);
         if (is_named(source))
             record.source = static_cast<std::uint8_t>(value);
-        else
-            trace.sources_unknown.add_relaxed(trace.unstored() ? 0 : 1);
+        else if (trace.is_open())
+            trace.sources_unknown.add_relaxed(1);
     }
 
     template <FixedString Name, class T>
@@ -129,7 +129,7 @@ struct OpenRecord {
     }
 
     [[gnu::noinline, gnu::cold]] static void drop_attribute(Block& trace) noexcept {
-        if (!trace.unstored()) trace.attributes_dropped.add_relaxed(1);
+        if (trace.is_open()) trace.attributes_dropped.add_relaxed(1);  // a late span is counted whole
     }
 
     [[gnu::noinline, gnu::cold]] void fail(Block& trace, std::string_view what) noexcept {

@@ -112,8 +112,7 @@ private:
 template <class P, std::uint64_t D>
 void Trace<P, D>::commit_unkept(Record const& record) noexcept {
     if (unstored()) return Store<P, D>::ledger.count(Count::span_unstored);
-    bool const open = (state.load_relaxed() & open_bit) != 0;
-    if (!open || !over_bound.add(record.lines, record.source)) late.add_relaxed(1);
+    if (!is_open() || !over_bound.add(record.lines, record.source)) late.add_relaxed(1);
 }
 
 /// A counted hold on a trace. Never null: a moved-from one holds the closed trace.
@@ -130,7 +129,15 @@ public:
         std::swap(block_, other.block_);
         return *this;
     }
+    // g++ 12 doesn't see that std::optional's flag guards the one inside.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
     ~TraceRef() { Store<P, D>::release(block_); }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
     [[nodiscard]] Block* get() const noexcept { return block_; }
     Block* operator->() const noexcept { return block_; }

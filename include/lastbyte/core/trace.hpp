@@ -92,6 +92,7 @@ struct Trace {
     static constexpr std::uint64_t words_used(std::uint64_t word) noexcept { return (word & ~open_bit) >> 24; }
 
     [[nodiscard]] bool unstored() const noexcept { return generation == 0; }
+    [[nodiscard]] bool is_open() const noexcept { return (state.load_relaxed() & open_bit) != 0; }
     [[nodiscard]] TraceId trace_id() const noexcept { return {id[0], id[1]}; }
 
     void open(std::uint64_t now) noexcept {

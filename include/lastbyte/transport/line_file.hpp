@@ -2,7 +2,8 @@
 //
 // A write can come up short: the disk fills, a limit is met, a neighbour dies in the middle of his line. Half a line makes
 // the one behind it unreadable too, and the reader of the file fails days later. Here each of these is mended where it
-// happens, and no whole line of anybody is touched. One system call a line, one more to see where it landed.
+// happens, and no whole line of anybody is touched. Two system calls a line, one to write it and one to see where it
+// landed, and two around them that keep a signal from ending the process.
 #pragma once
 
 #include <cstddef>
