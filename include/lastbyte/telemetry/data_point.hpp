@@ -121,7 +121,8 @@ private:
         [[maybe_unused]] std::size_t texts_to_come = detail::after_body_texts<Schema>;
         (put(given, texts_to_come), ...);
         for (std::size_t i = 0; i < Schema::indexes; ++i)
-            if (blob(detail::index_texts<Schema>.slot[i]).size() > Schema::limits::index_bytes) values_.drops.indexes_cut += 1;
+            if (blob(detail::index_texts<Schema>.slot[i]).size() > Schema::limits::index_bytes)
+                values_.drops.indexes_cut += 1;
     }
     template <FixedString Name, class T>
     void put(detail::Assigned<Name, T> const& given, std::size_t& texts_to_come) noexcept {

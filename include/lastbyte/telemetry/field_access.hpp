@@ -39,7 +39,8 @@ struct IndexTexts {
     std::size_t slot[Schema::indexes + 1]{};
     constexpr IndexTexts() noexcept {
         for (FieldInfo const& field : Schema::fields::all)
-            if (field.kind == FieldKind::index) slot[field.slot - 1] = Schema::fields::all[Schema::fields::find(field.name)].slot;
+            if (field.kind == FieldKind::index)
+                slot[field.slot - 1] = Schema::fields::all[Schema::fields::find(field.name)].slot;
     }
 };
 template <class Schema>
