@@ -1,0 +1,381 @@
+// Metrics for Prometheus: rollups and ledgers as its text format 0.0.4, or as OpenMetrics 1.0 with exemplars.
+//
+// A histogram whose bounds lie inside its buckets gives counts that are guesses, and a metric in milliseconds beside one in
+// seconds is off by a thousand. Here every bound is a power of two of what was recorded, so each count is exact; times are
+// seconds, names have their units, and what went to `other` is a metric. Allocates what the output allocates.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include <lastbyte/core/ledger.hpp>
+#include <lastbyte/core/text.hpp>
+#include <lastbyte/encode/json.hpp>
+#include <lastbyte/telemetry/rollup.hpp>
+
+namespace lastbyte {
+
+enum class MetricsFormat : std::uint8_t { prometheus, openmetrics };
+
+/// What to answer a scrape with, from its Accept header: OpenMetrics for those that ask for it.
+[[nodiscard]] constexpr MetricsFormat metrics_format_for(std::string_view accept) noexcept {
+    bool const asked = accept.find("application/openmetrics-text") != std::string_view::npos;
+    return asked ? MetricsFormat::openmetrics : MetricsFormat::prometheus;
+}
+/// The Content-Type of a page.
+[[nodiscard]] constexpr std::string_view content_type(MetricsFormat format) noexcept {
+    return format == MetricsFormat::openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                                : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+/// A count of your own on a page: `CounterMetric{"points_lost", "Lines that the file refused.", report.rows_lost}`.
+struct CounterMetric {
+    std::string_view name, help;
+    std::uint64_t value;
+};
+/// The ledger of one of several policies: its metrics begin with `prefix` instead of `lastbyte`.
+struct NamedLedger {
+    std::string_view prefix;
+    LedgerReport report;
+};
+/// A rollup with bounds of your own for its distributions: 2^First, 2^(First+Step), … 2^Last, in nanoseconds or in what the
+/// field counts; those outside a histogram's range are left out. `prometheus(out, with_bounds<10, 40, 2>(by_tool))`.
+template <class R, unsigned First, unsigned Last, unsigned Step>
+struct WithBounds {
+    R& rollup;
+};
+template <unsigned First, unsigned Last, unsigned Step = 1, class R>
+[[nodiscard]] WithBounds<R, First, Last, Step> with_bounds(R& rollup) noexcept {
+    static_assert(
+        First <= Last && Last <= 63 && Step > 0,
+        "lastbyte: with_bounds<first, last, step>() are the exponents of two at which a histogram is shown: 0 <= first <= "
+        "last <= 63, and step > 0.");
+    return {rollup};
+}
+
+/// Appends one whole page: rollups, LedgerReports, NamedLedgers and CounterMetrics, each metric name once.
+///
+///     lastbyte::write_metrics(page, lastbyte::metrics_format_for(accept), by_tool, lastbyte::ledger<Telemetry>());
+///
+/// A distribution is a histogram with a bound at each power of two from 65 µs to 69 s (of other units: at each power of four
+/// from 64 to 2^30), a sum is a counter, a dimension is a label; what other tools write with a dot is written with `_`. An
+/// empty value is no label. The series `other` is labelled as OpenTelemetry does it: `otel_metric_overflow="true"`. Writing
+/// OpenMetrics makes room for new exemplars in the rollups.
+template <TextOutput Out, class... Parts>
+void write_metrics(Out& out, MetricsFormat format, Parts&&... parts);
+
+template <TextOutput Out, class... Parts>
+void prometheus(Out& out, Parts&&... parts) {
+    write_metrics(out, MetricsFormat::prometheus, std::forward<Parts>(parts)...);
+}
+template <TextOutput Out, class... Parts>
+void openmetrics(Out& out, Parts&&... parts) {
+    write_metrics(out, MetricsFormat::openmetrics, std::forward<Parts>(parts)...);
+}
+
+namespace detail {
+
+/// What both formats allow in a name; a colon is for rules that users write.
+constexpr char metric_character(char c) noexcept {
+    bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return letter || (c >= '0' && c <= '9') ? c : '_';
+}
+template <TextOutput Out>
+constexpr void append_metric_name(Out& out, std::string_view name) {
+    if (!name.empty() && name[0] >= '0' && name[0] <= '9') append(out, "_");
+    for (char const c : name) {
+        char const allowed = metric_character(c);
+        out.append(&allowed, 1);
+    }
+}
+
+constexpr bool same_label(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        if (metric_character(a[i]) != metric_character(b[i])) return false;
+    return true;
+}
+/// Whether the dimensions make labels that differ from each other and from those that the formats take for themselves.
+template <class R>
+constexpr bool labels_differ() noexcept {
+    for (std::size_t i = 0; i < R::dimensions; ++i) {
+        auto const name = R::dimension_info[i].name;
+        if (same_label(name, "le") || same_label(name.substr(0, 2), "__")) return false;
+        for (std::size_t j = 0; j < i; ++j)
+            if (same_label(name, R::dimension_info[j].name)) return false;
+    }
+    return true;
+}
+
+/// Backslashes, newlines and quotes escaped, as label values have it, and the help of OpenMetrics.
+template <TextOutput Out>
+constexpr void append_label_text(Out& out, std::string_view text, bool quotes = true) {
+    std::size_t clean = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        char const c = text[at];
+        if (c != '\\' && c != '\n' && (c != '"' || !quotes)) continue;
+        append(out, text.substr(clean, at - clean));
+        append(out, c == '\\' ? "\\\\" : c == '\n' ? "\\n" : "\\\"");
+        clean = at + 1;
+    }
+    append(out, text.substr(clean));
+}
+
+/// Nanoseconds as seconds, every digit: 1048576 is "0.001048576".
+template <TextOutput Out>
+constexpr void append_seconds(Out& out, std::uint64_t ns) {
+    append_unsigned(out, ns / 1'000'000'000);
+    char fraction[10] = {'.'};
+    std::size_t length = 0;
+    std::uint64_t rest = ns % 1'000'000'000;
+    for (std::size_t i = 9; i >= 1; --i, rest /= 10) {
+        fraction[i] = static_cast<char>('0' + rest % 10);
+        if (length == 0 && fraction[i] != '0') length = i + 1;
+    }
+    if (length != 0) out.append(fraction, length);
+}
+
+/// One page, family by family: a family is its description and then its samples, or a parser refuses all of it.
+template <TextOutput Out>
+class MetricsPage {
+    /// What stands before a name's dot, what behind it, and the unit that it ends with; the first and the last may be empty.
+    struct Name {
+        std::string_view scope, name, unit{};
+    };
+    struct Bounds {
+        unsigned first, last, step;
+    };
+
+public:
+    MetricsPage(Out& out, MetricsFormat format) noexcept : out_(out), open_(format == MetricsFormat::openmetrics) {}
+
+    void add(CounterMetric const& metric) {
+        auto name = metric.name;
+        if (name.ends_with("_total")) name.remove_suffix(6);
+        counter({{}, name}, metric.help, metric.value);
+    }
+    void add(LedgerReport const& report) { add(NamedLedger{"lastbyte", report}); }
+    void add(NamedLedger const& ledger);
+    template <class R, unsigned First, unsigned Last, unsigned Step>
+    void add(WithBounds<R, First, Last, Step> const& part) {
+        add_rollup(part.rollup, [](bool) { return Bounds{First, Last, Step}; });
+    }
+    template <class R>
+        requires requires(R& rollup) { rollup.report().rows_in_other; }
+    void add(R& rollup) {
+        add_rollup(rollup, [](bool time) { return time ? Bounds{16, 36, 1} : Bounds{6, 30, 2}; });
+    }
+    void end() { text(open_ ? "# EOF\n" : ""); }
+
+private:
+    void text(std::string_view more) { append(out_, more); }
+    void quantity(std::uint64_t number, bool time) { time ? append_seconds(out_, number) : append_unsigned(out_, number); }
+    void name(Name const& metric) {
+        append_metric_name(out_, metric.scope);
+        if (!metric.scope.empty()) text("_");
+        append_metric_name(out_, metric.name);
+        if (metric.unit.empty() || metric.name.ends_with(metric.unit)) return;
+        text("_");
+        text(metric.unit);
+    }
+
+    void family(Name const& metric, std::string_view type, std::string_view help, std::string_view more_help = {}) {
+        auto const describe = [&](std::string_view what) {
+            text(what);
+            name(metric);
+            text(type == "counter" && !open_ ? "_total " : " ");
+        };
+        describe("# HELP ");
+        append_label_text(out_, help, open_);
+        append_label_text(out_, more_help, open_);
+        describe("\n# TYPE ");
+        text(type);
+        text("\n");
+        if (!open_ || metric.unit.empty()) return;
+        describe("# UNIT ");
+        text(metric.unit);
+        text("\n");
+    }
+    /// A sample is begun, gets its labels and its value, and ends with the line.
+    void begin(Name const& metric, std::string_view suffix) {
+        name(metric);
+        text(suffix);
+        labelled_ = false;
+    }
+    void label(std::string_view name, std::string_view value) {
+        if (value.empty()) return;
+        text(labelled_ ? "," : "{");
+        labelled_ = true;
+        append_metric_name(out_, name);
+        text("=\"");
+        append_label_text(out_, value);
+        text("\"");
+    }
+    void value_follows() { text(labelled_ ? "} " : " "); }
+
+    void sample(Name const& metric, std::uint64_t value, std::string_view suffix = "_total", std::string_view cause = {}) {
+        begin(metric, suffix);
+        label("cause", cause);
+        value_follows();
+        append_unsigned(out_, value);
+        text("\n");
+    }
+    void counter(Name const& metric, std::string_view help, std::uint64_t value) {
+        family(metric, "counter", help);
+        sample(metric, value);
+    }
+    void gauge(Name const& metric, std::string_view help, std::uint64_t value) {
+        family(metric, "gauge", help);
+        sample(metric, value, "");
+    }
+
+    template <class R>
+    void begin_series(Name const& metric, std::string_view suffix, typename R::Series const& series) {
+        begin(metric, suffix);
+        if (series.is_other()) return label("otel_metric_overflow", "true");
+        for (std::size_t i = 0; i < R::dimensions; ++i) label(R::dimension_info[i].name, series.text(i));
+    }
+    template <class R, class BoundsFor>
+    void add_rollup(R& rollup, BoundsFor bounds_for);
+    template <class R, std::size_t I>
+    void add_measure(R& rollup, Bounds bounds);
+    template <class R, class H>
+    void histogram(Name const& metric, typename R::Series const& series, H const& counts, Exemplar const* exemplars,
+                   Bounds bounds, bool time);
+
+    Out& out_;
+    bool open_;
+    bool labelled_ = false;
+};
+
+template <TextOutput Out>
+void MetricsPage<Out>::add(NamedLedger const& ledger) {
+    auto const& [prefix, is] = ledger;
+    counter({prefix, "traces_started"}, "Traces that began.", is.traces_started);
+    counter({prefix, "traces_finished"}, "Traces whose callback got a Reading.", is.traces_finished);
+    family({prefix, "traces_lost"}, "counter", "Traces that ended without a Reading, by cause.");
+    sample({prefix, "traces_lost"}, is.traces_unbound, "_total", "unbound");
+    sample({prefix, "traces_lost"}, is.traces_unstored, "_total", "unstored");
+    gauge({prefix, "traces_live"}, "Traces that are neither finished nor lost yet.", is.traces_live);
+    counter({prefix, "spans_recorded"}, "Spans that were recorded.", is.spans_recorded);
+    family({prefix, "spans_lost"}, "counter", "Spans that no Reading has, by cause.");
+    sample({prefix, "spans_lost"}, is.spans_over_bound, "_total", "over_bound");
+    sample({prefix, "spans_lost"}, is.spans_late, "_total", "late");
+    sample({prefix, "spans_lost"}, is.spans_unstored, "_total", "unstored");
+    family({prefix, "texts_lost"}, "counter", "Texts of spans that are not kept whole, by cause.");
+    sample({prefix, "texts_lost"}, is.texts_cut, "_total", "cut");
+    sample({prefix, "texts_lost"}, is.texts_dropped, "_total", "dropped");
+    counter({prefix, "attributes_lost"}, "Attributes beyond a span's bound, or without room.", is.attributes_dropped);
+    counter({prefix, "sources_unknown"}, "Sources outside the policy's enum.", is.sources_unknown);
+    counter({prefix, "callbacks_threw"}, "Callbacks that threw an exception, which was swallowed.", is.callbacks_threw);
+    counter({prefix, "seals_refused"}, "Seals while no body was being produced, or a second time.", is.seals_refused);
+    counter({prefix, "bodies_refused"}, "Second bodies of one trace, consumed without its Reading.", is.bodies_refused);
+}
+
+template <TextOutput Out>
+template <class R, class BoundsFor>
+void MetricsPage<Out>::add_rollup(R& rollup, BoundsFor bounds_for) {
+    constexpr bool labels = labels_differ<R>();
+    static_assert(
+        labels,
+        "lastbyte: two dimensions of this rollup make the same Prometheus label, or one makes a label that Prometheus "
+        "keeps for itself (\"le\", \"__...\"). Rename the field in the schema.");
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (add_measure<R, I>(rollup, bounds_for(is_time(R::measure_info[I].unit))), ...);
+        if ((R::measure_info[I].distribution || ...)) return;  // whose _count it is
+        family({R::name, "rows"}, "counter", "Rows that were added.");
+        rollup.for_each_series([&](typename R::Series const& series) {
+            begin_series<R>({R::name, "rows"}, "_total", series);
+            value_follows();
+            append_unsigned(out_, series.count());
+            text("\n");
+        });
+    }
+    (std::make_index_sequence<R::measures>{});
+    auto const report = rollup.report();
+    gauge({R::name, "rollup_series"}, "Combinations of values that have a series.", report.series);
+    gauge({R::name, "rollup_series_limit"}, "The most series there can be.", report.max_series);
+    counter({R::name, "rollup_overflow_rows"}, "Rows whose combination of values found no series.", report.rows_in_other);
+    counter({R::name, "rollup_values_cut"}, "Values of dimensions that were too long.", report.values_cut);
+    counter({R::name, "rollup_negatives"}, "Values of measures below 0, which count as 0.", report.negatives);
+}
+
+template <TextOutput Out>
+template <class R, std::size_t I>
+void MetricsPage<Out>::add_measure(R& rollup, Bounds bounds) {
+    constexpr MeasureInfo const& info = R::measure_info[I];
+    constexpr bool time = is_time(info.unit);
+    Name const metric{info.scope, info.name, time ? "seconds" : info.unit == Unit::bytes ? "bytes" : ""};
+    family(metric, info.distribution ? "histogram" : "counter", "Of the rows' field ", info.field);
+    rollup.for_each_series([&](typename R::Series const& series) {
+        auto const value = series.template measure<I>();
+        if constexpr (info.distribution) {
+            using Slots = ExemplarSlots<typename decltype(value)::Buckets>;
+            Exemplar exemplars[Slots::size];
+            auto const keep = [&](Exemplar const& one) { exemplars[Slots::place(one.number)] = one; };
+            if (open_) series.template for_each_exemplar<I>(keep);
+            histogram<R>(metric, series, value, exemplars, bounds, time);
+        } else {
+            begin_series<R>(metric, "_total", series);
+            value_follows();
+            append_json_number(out_, time ? value * ns_of_one(info.unit) / 1e9 : value);
+            text("\n");
+        }
+    });
+}
+
+template <TextOutput Out>
+template <class R, class H>
+void MetricsPage<Out>::histogram(Name const& metric, typename R::Series const& series, H const& counts,
+                                 Exemplar const* exemplars, Bounds bounds, bool time) {
+    using Buckets = typename H::Buckets;
+    std::size_t slot = 0;
+    // The slowest of the exemplars that no line had yet, up to `slots_end`.
+    auto const bucket = [&](std::uint64_t count, std::size_t slots_end) {
+        text("\"} ");
+        append_unsigned(out_, count);
+        Exemplar best;
+        for (; slot < slots_end; ++slot)
+            if (exemplars[slot].trace != TraceId{}) best = exemplars[slot];
+        if (best.trace != TraceId{}) {
+            text(" # {trace_id=\"");
+            best.trace.write(out_);
+            text("\"} ");
+            quantity(best.number, time);
+        }
+        text("\n");
+    };
+    for (unsigned exponent = bounds.first; exponent <= bounds.last && exponent <= Buckets::to; exponent += bounds.step) {
+        if (exponent < Buckets::from) continue;
+        begin_series<R>(metric, "_bucket", series);
+        text(labelled_ ? ",le=\"" : "{le=\"");
+        quantity(std::uint64_t{1} << exponent, time);
+        text(time ? "" : ".0");
+        bucket(counts.at_most_two_to(exponent), exponent - Buckets::from + 1);
+    }
+    std::uint64_t const count = counts.count();
+    begin_series<R>(metric, "_bucket", series);
+    text(labelled_ ? ",le=\"+Inf" : "{le=\"+Inf");
+    bucket(count, ExemplarSlots<Buckets>::size);
+    begin_series<R>(metric, "_sum", series);
+    value_follows();
+    quantity(counts.sum(), time);
+    text("\n");
+    begin_series<R>(metric, "_count", series);
+    value_follows();
+    append_unsigned(out_, count);
+    text("\n");
+}
+
+}  // namespace detail
+
+template <TextOutput Out, class... Parts>
+void write_metrics(Out& out, MetricsFormat format, Parts&&... parts) {
+    detail::MetricsPage<Out> page{out, format};
+    (page.add(parts), ...);
+    page.end();
+}
+
+}  // namespace lastbyte
