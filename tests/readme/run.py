@@ -29,6 +29,7 @@ FIXTURE = """lastbyte::Tracer<Telemetry> tracer, head_tracer, stop_tracer, copy_
 std::stop_token stop_token;
 auto const on_done = [](lastbyte::Reading<Telemetry> const&) {};
 """
+CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 LINK_OR_ANCHOR = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -114,7 +115,7 @@ def main():
     for kind, _, language, _, line in blocks:
         if language in ("cpp", "sh"):
             report.check(f"the block in line {line}", "" if kind else "nothing says what it is")
-    for target in LINK_OR_ANCHOR.findall(text):
+    for target in LINK_OR_ANCHOR.findall(CODE.sub("", text)):
         if "://" not in target and not target.startswith("#"):
             report.check(f"the link to {target}", "" if (root / target).exists() else "leads nowhere")
     compilers, _ = find_compilers(options.compiler)
