@@ -91,10 +91,11 @@ public:
             });
         }
         Result await_resume() noexcept(noexcept(std::declval<Awaiter&>().await_resume())) {
-            if (!waits_) return Result();
-            Result chunk = step([this]() noexcept(noexcept(std::declval<Awaiter&>().await_resume())) -> Result {
+            auto const resume = [this]() noexcept(noexcept(std::declval<Awaiter&>().await_resume())) -> Result {
                 return place_.waiting.awaiter.await_resume();
-            });
+            };
+            Result chunk = waits_ ? step(resume) : Result();  // one object for every return, so that it is never copied
+            if (!waits_) return chunk;
             if (static_cast<bool>(chunk)) {
                 body_.hook_.took(detail::chunk_bytes(*chunk));
             } else {

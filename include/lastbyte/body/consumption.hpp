@@ -92,7 +92,7 @@ public:
 
     /// A chunk left the wrapper. Reads the clock for the first byte and for the last announced one.
     template <class Clock>
-    void took(std::size_t size) noexcept {
+    [[gnu::always_inline]] void took(std::size_t size) noexcept {
         if (size == 0) return;
         if (bytes_ == 0) [[unlikely]] first_byte_ = Clock::now();
         bytes_ += size;

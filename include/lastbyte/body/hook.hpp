@@ -49,13 +49,13 @@ public:
     [[nodiscard]] detail::Meter const& meter() const noexcept { return meter_; }
 
     /// The producer is about to run.
-    void pulled() noexcept {
+    [[gnu::always_inline]] void pulled() noexcept {
         if (meter_.started()) [[likely]] return;
         meter_.start();
         subject_.producing();
     }
     /// A chunk is on its way to the consumer. Two additions and two comparisons.
-    void took(std::size_t size) noexcept {
+    [[gnu::always_inline]] void took(std::size_t size) noexcept {
         if (armed_) [[likely]] meter_.template took<Clock>(size);
     }
     /// The producer said that there is no more.

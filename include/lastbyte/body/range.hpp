@@ -77,7 +77,7 @@ private:
         else
             return handed_++;
     }
-    void look(std::uint64_t position, std::size_t size) noexcept {
+    [[gnu::always_inline]] void look(std::uint64_t position, std::size_t size) noexcept {
         if (position < seen_) return;
         seen_ = position + 1;
         this->hook_.took(size);

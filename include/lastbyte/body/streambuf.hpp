@@ -107,7 +107,7 @@ private:
         if (Traits::eq_int_type(c, Traits::eof())) finish(Outcome::complete);
         return c;
     }
-    void took(std::size_t size) noexcept {
+    [[gnu::always_inline]] void took(std::size_t size) noexcept {
         std::size_t const again = size < put_back_ ? size : put_back_;
         put_back_ -= again;
         this->hook_.took(size - again);

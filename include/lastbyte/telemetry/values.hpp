@@ -38,18 +38,29 @@ constexpr bool is_finite(double number) noexcept {
     return (std::bit_cast<std::uint64_t>(number) & exponent) != exponent;
 }
 
-/// Eight bytes at a time while they are ASCII, which most texts are throughout.
+/// Eight bytes at a time; the last ones are looked at in a word that overlaps.
+inline bool is_ascii(std::string_view text) noexcept {
+    constexpr std::uint64_t high = 0x8080'8080'8080'8080;
+    auto const word = [&](auto width, std::size_t at) noexcept {
+        std::memcpy(&width, text.data() + at, sizeof width);
+        return std::uint64_t{width};
+    };
+    std::size_t const size = text.size();
+    if (size >= 8) {
+        for (std::size_t at = 0; at + 8 <= size; at += 8)
+            if ((word(std::uint64_t{}, at) & high) != 0) return false;
+        return (word(std::uint64_t{}, size - 8) & high) == 0;
+    }
+    if (size >= 4) return ((word(std::uint32_t{}, 0) | word(std::uint32_t{}, size - 4)) & high) == 0;
+    for (char const c : text)
+        if (static_cast<unsigned char>(c) >= 0x80) return false;
+    return true;
+}
+
 inline bool is_utf8(std::string_view text) noexcept {
+    if (is_ascii(text)) [[likely]] return true;
     for (std::size_t at = 0; at < text.size();) {
-        std::uint64_t eight;
-        if (text.size() - at >= sizeof eight) {
-            std::memcpy(&eight, text.data() + at, sizeof eight);
-            if ((eight & 0x8080'8080'8080'8080) == 0) {
-                at += sizeof eight;
-                continue;
-            }
-        }
-        std::size_t const length = static_cast<unsigned char>(text[at]) < 0x80 ? 1 : utf8_length(text.substr(at));
+        std::size_t const length = utf8_length(text.substr(at));
         if (length == 0) return false;
         at += length;
     }
