@@ -416,7 +416,7 @@ TEST_CASE("the resource has a service name, whatever else is said of it, and cou
 
 TEST_CASE("a resource holds 32 attributes and counts the rest") {
     std::string names[40];
-    for (int i = 0; i < 40; ++i) names[i] = "n" + std::to_string(i);
+    for (int i = 0; i < 40; ++i) names[i] = std::to_string(i);
     auto const n = [&](int i) { return lastbyte::Attribute{names[i], i}; };
     Resource const resource{"x", {n(0),  n(1),  n(2),  n(3),  n(4),  n(5),  n(6),  n(7),  n(8),  n(9),  n(10), n(11),
                                   n(12), n(13), n(14), n(15), n(16), n(17), n(18), n(19), n(20), n(21), n(22), n(23),
