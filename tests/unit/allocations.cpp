@@ -2,37 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <new>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "counting_new.hpp"
 #include "seed.hpp"
-
-namespace {
-std::size_t allocations = 0;
-
-void* counted(std::size_t size, std::size_t alignment) {
-    ++allocations;
-    std::size_t const whole = (size + alignment - 1) / alignment * alignment;
-    void* memory = alignment <= alignof(std::max_align_t) ? std::malloc(size) : std::aligned_alloc(alignment, whole);
-    if (memory == nullptr) std::abort();
-    return memory;
-}
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size, 1); }
-void* operator new(std::size_t size, std::nothrow_t const&) noexcept { return counted(size, 1); }
-void* operator new(std::size_t size, std::align_val_t align) { return counted(size, static_cast<std::size_t>(align)); }
-void* operator new(std::size_t size, std::align_val_t align, std::nothrow_t const&) noexcept {
-    return counted(size, static_cast<std::size_t>(align));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::nothrow_t const&) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t, std::nothrow_t const&) noexcept { std::free(memory); }
 
 using lastbyte::milliseconds;
 using seed::Source;

@@ -2,54 +2,10 @@
 // ThreadSanitizer, which has an operator new of its own.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <malloc.h>
 #include <new>
 
+#include "counting_new.hpp"
 #include "every_shape.hpp"
-
-namespace {
-
-std::size_t allocations = 0, live_bytes = 0, peak_bytes = 0;
-bool out_of_memory = false;
-
-void* counted(std::size_t size, std::size_t alignment) {
-    if (out_of_memory) return nullptr;
-    void* const memory = alignment <= alignof(std::max_align_t)
-                             ? std::malloc(size)
-                             : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-    if (memory == nullptr) std::abort();
-    ++allocations;
-    live_bytes += malloc_usable_size(memory);
-    if (live_bytes > peak_bytes) peak_bytes = live_bytes;
-    return memory;
-}
-void* counted_or_throw(std::size_t size, std::size_t alignment) {
-    void* const memory = counted(size, alignment);
-    if (memory == nullptr) throw std::bad_alloc{};
-    return memory;
-}
-void uncounted(void* memory) {
-    live_bytes -= memory == nullptr ? 0 : malloc_usable_size(memory);
-    std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted_or_throw(size, 1); }
-void* operator new(std::size_t size, std::nothrow_t const&) noexcept { return counted(size, 1); }
-void* operator new(std::size_t size, std::align_val_t align) {
-    return counted_or_throw(size, static_cast<std::size_t>(align));
-}
-void* operator new(std::size_t size, std::align_val_t align, std::nothrow_t const&) noexcept {
-    return counted(size, static_cast<std::size_t>(align));
-}
-void operator delete(void* memory) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::size_t) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::nothrow_t const&) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::align_val_t, std::nothrow_t const&) noexcept { uncounted(memory); }
 
 using lastbyte::Outcome;
 using namespace shapes;

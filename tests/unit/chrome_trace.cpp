@@ -2,32 +2,20 @@
 #include <doctest/doctest.h>
 
 #include <unistd.h>
-#include <cstdlib>
 #include <map>
-#include <new>
 #include <random>
 #include <string>
 #include <vector>
 
 #include <lastbyte/encode/chrome_trace.hpp>
 
+#include "counting_new.hpp"
 #include "seed.hpp"
 #include "wire.hpp"
 
 using lastbyte::detail::Lanes;
 using lastbyte::detail::Slice;
 using seed::Source;
-
-namespace {
-std::size_t allocations = 0;
-}
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* memory = std::malloc(size)) return memory;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 

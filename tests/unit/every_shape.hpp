@@ -395,8 +395,9 @@ private:
     std::coroutine_handle<promise_type> handle_;
 };
 
+// Out of line, or clang may leave out the allocation of its frame for one body and not for another.
 template <class Body>
-Task consume(Body& body, std::size_t most, Taken& taken) {
+[[gnu::noinline]] Task consume(Body& body, std::size_t most, Taken& taken) {
     while (taken.chunks < most) {
         auto chunk = co_await body.next();
         if (!chunk) {

@@ -1,9 +1,7 @@
 // OTLP traces: what a Reading becomes, read back field by field, and batches that refuse instead of breaking.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <map>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,6 +10,7 @@
 #include <lastbyte/encode/otlp_json.hpp>
 #include <lastbyte/encode/otlp_logs.hpp>
 
+#include "counting_new.hpp"
 #include "point.hpp"
 #include "wire.hpp"
 
@@ -20,17 +19,6 @@ using lastbyte::OtlpJsonBatch;
 using lastbyte::Outcome;
 using lastbyte::Resource;
 using seed::Source;
-
-namespace {
-std::size_t allocations = 0;
-}
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* memory = std::malloc(size)) return memory;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 

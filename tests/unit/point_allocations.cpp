@@ -3,38 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <new>
 #include <string>
 
 #include <lastbyte/encode/ndjson.hpp>
 #include <lastbyte/transport/file.hpp>
 
+#include "counting_new.hpp"
 #include "point.hpp"
-
-namespace {
-std::size_t allocations = 0;
-
-void* counted(std::size_t size) noexcept {
-    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
-    return std::malloc(size == 0 ? 1 : size);
-}
-void* needed(void* memory) noexcept {
-    if (memory == nullptr) std::abort();
-    return memory;
-}
-}  // namespace
-
-// Out of line, because g++ would see a free() of what came from a new.
-[[gnu::noinline]] void* operator new(std::size_t size) { return needed(counted(size)); }
-[[gnu::noinline]] void* operator new[](std::size_t size) { return needed(counted(size)); }
-[[gnu::noinline]] void* operator new(std::size_t size, std::nothrow_t const&) noexcept { return counted(size); }
-[[gnu::noinline]] void* operator new[](std::size_t size, std::nothrow_t const&) noexcept { return counted(size); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::nothrow_t const&) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::nothrow_t const&) noexcept { std::free(memory); }
 
 using lastbyte::FileSink;
 using lastbyte::NdjsonSink;
