@@ -6,6 +6,7 @@ A comment before a block says what it is:
 
     <!-- program: PATH -->     a whole program, which is that file but for its head comment; the next text block is what
                                it prints
+    <!-- refusal -->           what the compiler says first when the program's commented-out line is let in
     <!-- declarations -->      compiled at namespace scope, before all statements
     <!-- statements -->        compiled as the body of a function of its own, and run
     <!-- command: NAME -->     a shell line: `tests` must be what .ci/run calls, `main job` must compile as it stands
@@ -81,6 +82,20 @@ def check_programs(report, compiler, root, blocks, include, scratch):
         report.check(f"{name}, {compiler.kind}", problem, output)
 
 
+def check_refusal(report, compiler, blocks, include, scratch):
+    """The program above the message, with its line `// tracer.….;  // …` let in."""
+    for index, (kind, _, _, said, line) in enumerate(blocks):
+        if kind != "refusal":
+            continue
+        program = next(block[3] for block in reversed(blocks[:index]) if block[0] == "program")
+        source = Path(scratch, "refused.cpp")
+        source.write_text(re.sub(r"^( *)// (tracer\..*?;)", r"\1\2", program, flags=re.MULTILINE))
+        status, output = compiler.run("-I", include, "-fsyntax-only", source)
+        first = next((each for each in output.splitlines() if "error:" in each), "").replace('\\"', '"')
+        report.check(f"the refusal in line {line}, {compiler.kind}",
+                     "" if status and " ".join(said.split()) in first else "the compiler says something else", output)
+
+
 def check_commands(report, compiler, root, blocks, scratch):
     commands = {argument: code.strip() for kind, argument, _, code, _ in blocks if kind == "command"}
     report.check("the commands", "" if set(commands) == {"main job", "tests"} else f"they are {sorted(commands)}")
@@ -124,6 +139,7 @@ def main():
         source.write_text(one_program(blocks))
         for compiler in compilers:
             check_programs(report, compiler, root, blocks, root / "include", scratch)
+            check_refusal(report, compiler, blocks, root / "include", scratch)
             problem, output = compile_and_run(compiler, source, root / "include", scratch, [*WARNINGS, *FORGIVEN])
             report.check(f"declarations and statements, {compiler.kind}", problem, output)
         check_commands(report, compilers[0], root, blocks, scratch)
