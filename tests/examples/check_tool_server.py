@@ -153,7 +153,9 @@ def check_drive(report, program, scratch, documents):
         report.check("the bytes of whole bodies are those that the client counted", not_equal(
             (number(said[1]), len(whole) >= number(said[3]) > 300, sum(whole) >= number(said[2]) > 0), (400, True, True)))
     report.check("it says where its files are", not_equal(
-        [str(out / name) in done.stdout for name in ("points.ndjson", "traces.ndjson")], [True, True]))
+        [str(out / name) in done.stdout for name in ("points.ndjson", "traces.ndjson", "report.html")], [True] * 3))
+    page = (out / "report.html").read_text(encoding="utf-8")
+    report.check("the report has every call", "" if "<dt>Calls</dt><dd>400</dd>" in page else page[-2000:])
 
     for count in (1, 2, 13, 29, 1500):
         done = subprocess.run([*command, "--requests", str(count)], capture_output=True, text=True)
@@ -268,6 +270,10 @@ def check_tools(report, server):
         body = get(f"file:{path}")
         report.check(f"get of {path or 'nothing'} is refused",
                      "" if body.startswith(b"error: ") and SECRET.encode() not in body else repr(body))
+    status, fields, page = server.ask("GET", "/report")
+    report.check("/report is a page, and has the calls so far", not_equal(
+        (status, fields.get("content-type"), b"<bdi>get</bdi>" in page, page.endswith(b"</html>\n")),
+        (200, "text/html; charset=utf-8", True, True)))
     listed = server.ask("GET", "/tools/catalog")[2]
     report.check("what is hidden, outside, binary or no file is not in the catalog", ", ".join(
         name for name in ("hidden", "outside", "out.md", "binary", "pipe", "loop", "self") if name.encode() in listed))

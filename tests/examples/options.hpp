@@ -24,14 +24,14 @@ A documentation server on 127.0.0.1 that writes one data point a request, after 
 Without --listen it drives itself through a real socket, prints what was served from which tier, and checks its books.
 
   --docs DIR     the documents to serve (the current directory)
-  --out DIR      where the index, points.ndjson and traces.ndjson go (lastbyte-out); a drive writes new files,
-                 --listen appends
+  --out DIR      where the index, points.ndjson, traces.ndjson and report.html go (lastbyte-out); a drive writes new
+                 files, --listen appends
   --requests N   how many requests the drive makes (400)
   --listen PORT  serve until interrupted; 0 picks a free port
   --help         this text
 
-Exit status: 0, 1 when the books don't balance, 2 for a bad option or a directory that can't be used, 130 for a drive
-that was interrupted.
+Exit status: 0, 1 when the books don't balance or the report can't be written, 2 for a bad option or a directory that
+can't be used, 130 for a drive that was interrupted.
 )";
 
 /// The options; exits on --help and on a bad one.
@@ -92,6 +92,7 @@ inline Options read_options(int argc, char** argv) {
 /// What to paste into another terminal while it listens.
 inline void print_curl_lines(std::uint16_t port) {
     std::string text = R"(listening on http://127.0.0.1:PORT
+  open http://127.0.0.1:PORT/report in a browser to see what was served from where
   curl 'http://127.0.0.1:PORT/tools/search?q=telemetry'
   curl 'http://127.0.0.1:PORT/tools/get?uri=file:README.md&trace=1'
   curl -N 'http://127.0.0.1:PORT/tools/time?ticks=5&every_ms=500'

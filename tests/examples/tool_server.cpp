@@ -13,6 +13,7 @@
 //
 // HTTP, MCP, JSON and the documents are in the headers beside this file and know nothing of telemetry.
 
+#include <lastbyte/encode/html_report.hpp>
 #include <lastbyte/encode/ndjson.hpp>
 #include <lastbyte/lastbyte.hpp>
 #include <lastbyte/telemetry/data_point.hpp>
@@ -28,6 +29,7 @@
 #include "report.hpp"
 
 #include <csignal>
+#include <fstream>
 
 namespace {
 
@@ -76,11 +78,21 @@ struct Call {
     std::string_view consumer_source = "none";
     std::string document_uri;
     std::size_t bytes_in = 0;
-    std::string_view tier_at_handler_end;
+    std::optional<lastbyte::Provisional<lastbyte::Tier<Source>>> early;  // what a read at the handler's end said
 };
 
 /// Tokens of a language model, as a rule of thumb.
 constexpr auto tokens_of = [](std::uint64_t bytes) { return (bytes + 3) / 4; };
+
+/// The same as a page for a browser, in memory of a fixed size.
+constinit lastbyte::HtmlReport<Telemetry, "cache_tier"> html;
+std::mutex html_lock;
+
+std::string html_page() {
+    std::string page;
+    std::lock_guard const lock{html_lock};
+    return lastbyte::write_html_report(page, html, "lastbyte example server");
+}
 
 /// Where points, traces and the report's entries go. Shared by all threads and by every server of this run.
 struct Books {
@@ -115,7 +127,11 @@ struct Books {
         done.write_json(trace, lastbyte::JsonDetail::full);
         traces.write(trace);
 
-        report.add({call.number, call.tool, done.tier<"cache_tier">().value().name(), call.tier_at_handler_end,
+        {
+            std::lock_guard const lock{html_lock};
+            html.add(done, call.tool, *call.early);
+        }
+        report.add({call.number, call.tool, done.tier<"cache_tier">().value().name(), call.early->value().name(),
                     name(done.outcome().value()), done.bytes(), done.duration_ms(), done.time_to_first_byte_ms(),
                     done.tally().hits(), done.tally().lookups()});
     }
@@ -153,7 +169,7 @@ lastbyte::Outcome outcome_of(http::EarlyEnd why) {
 /// over, however it ends and on whatever thread, the callback gets the Reading, once.
 http::Response respond(Answer answer, Call call, Tracer const& tracer, bool head_only, Books& books) {
     // Here most instrumentations read, and nothing has happened yet. A Snapshot shows what they would have seen.
-    call.tier_at_handler_end = tracer.snapshot().tier<"cache_tier">().value().name();
+    call.early = tracer.snapshot().tier<"cache_tier">();
 
     auto const cancelled = answer.running ? answer.running->get_token() : std::stop_token{};
     http::Response response{answer.status, std::move(answer.headers), answer.length, {}, cancelled};
@@ -503,6 +519,10 @@ private:
             call.tool = "(page)";
             return text_answer(200, page());
         }
+        if (request.path == "/report" && reads) {
+            call.tool = "(report)";
+            return text_answer(200, html_page(), "text/html; charset=utf-8");
+        }
         if (!request.path.starts_with("/tools/")) {
             return refused(404, "there is nothing here; try /\n", call);
         }
@@ -611,7 +631,8 @@ private:
                         std::string{parameter.description} + '\n';
             }
         }
-        return text + "\nEach takes trace=1 as well: the body then ends with its own trace.\n";
+        return text + "\nEach takes trace=1 as well: the body then ends with its own trace.\n"
+                      "\n/report shows in a browser what was served from where, and how long it took.\n";
     }
 
     Workplace at_;
@@ -736,8 +757,15 @@ int main(int argc, char** argv) try {
             return 2;
         }
     }
-    int const status = options.listen ? listen(options, books) : drive(options, books);
+    int status = options.listen ? listen(options, books) : drive(options, books);
     std::printf("points: %s\ntraces: %s\n", points_path.c_str(), traces_path.c_str());
+    auto const report_path = options.out / "report.html";
+    if (std::ofstream{report_path, std::ios::binary} << html_page() << std::flush) {
+        std::printf("report: %s\n", report_path.c_str());
+    } else {
+        std::fprintf(stderr, "tool_server: %s can't be written\n", report_path.c_str());
+        status = status == 0 ? 1 : status;
+    }
     return status;
 } catch (docs::fs::filesystem_error const& error) {
     std::fprintf(stderr, "tool_server: %s: %s\n", error.path1().c_str(), error.code().message().c_str());
