@@ -2,18 +2,21 @@
 #pragma once
 
 #include <lastbyte/encode/chrome_trace.hpp>
+#include <lastbyte/encode/html_report.hpp>
 #include <lastbyte/encode/ndjson.hpp>
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/encode/otlp_json.hpp>
 #include <lastbyte/encode/otlp_logs.hpp>
 #include <lastbyte/encode/prometheus.hpp>
 #include <lastbyte/lastbyte.hpp>
+#include <lastbyte/pipeline/worker.hpp>
 #include <lastbyte/telemetry/data_point.hpp>
 #include <lastbyte/transport/file.hpp>
 
 #include <chrono>
 #include <functional>
 #include <iostream>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
