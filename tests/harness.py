@@ -1,4 +1,5 @@
 """What the drivers share: the compilers they run, and the line of counts that each ends with."""
+import argparse
 import os
 import shlex
 import shutil
@@ -48,6 +49,15 @@ def find_compilers(own):
         else:
             missing.append(kind)
     return found, missing
+
+
+def driver_arguments(description):
+    """What every driver that runs the compilers can be told; it adds what only it knows."""
+    arguments = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--compiler", default="", help="the build's compiler, which is always among them")
+    arguments.add_argument("--include", type=Path, default=ROOT / "include")
+    arguments.add_argument("--require-all", action="store_true", help="a missing compiler is a failure")
+    return arguments
 
 
 def in_parallel(function, items):

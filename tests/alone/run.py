@@ -5,14 +5,13 @@ Every header must compile as the only include, twice, with a long list of warnin
 without exceptions and RTTI. No header may leave a macro behind or bring a global constructor. The program in
 two_policies/ links translation units with different policies and runs, also when two compilers have made them.
 """
-import argparse
 import re
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness import ROOT, WARNINGS, Report, find_compilers, in_parallel, run
+from harness import WARNINGS, Report, driver_arguments, find_compilers, in_parallel, run
 
 HERE = Path(__file__).resolve().parent
 LONG_LIST = {
@@ -116,11 +115,8 @@ def program(compiler, headers, folder, flags, other=None):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--compiler", default="", help="the build's compiler, which is always among them")
-    arguments.add_argument("--include", type=Path, default=ROOT / "include")
+    arguments = driver_arguments(__doc__)
     arguments.add_argument("--programs", type=Path, default=HERE / "two_policies")
-    arguments.add_argument("--require-all", action="store_true", help="a missing compiler is a failure")
     options = arguments.parse_args()
 
     report = Report()

@@ -6,7 +6,6 @@ which was written without lastbyte, addresses aside; each NAME_on must differ, o
 functions are followed into what they call, cold parts left out: two reads of the counter, one atomic operation, no division,
 and no call into another library, so that no allocation, lock or thread-local look-up hides there.
 """
-import argparse
 import re
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness import ROOT, WARNINGS, Report, find_compilers, run
+from harness import WARNINGS, Report, driver_arguments, find_compilers, run
 
 HERE = Path(__file__).resolve().parent
 SECTION = re.compile(r"^Disassembly of section (\S+):$")
@@ -184,11 +183,7 @@ def check(report, compiler, include):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--compiler", default="", help="the build's compiler, which is always among them")
-    arguments.add_argument("--include", type=Path, default=ROOT / "include")
-    arguments.add_argument("--require-all", action="store_true", help="a missing compiler is a failure")
-    options = arguments.parse_args()
+    options = driver_arguments(__doc__).parse_args()
 
     report = Report()
     compilers, missing = find_compilers(options.compiler)

@@ -5,7 +5,6 @@ Times move with the machine; these counts don't, and a line that somebody adds t
 difference between N repetitions and 2N, so that starting the program is no part of it. The bounds stand a tenth above what
 g++ 12 and clang 14 need at -O2: lower them when the code gets better.
 """
-import argparse
 import re
 import shutil
 import sys
@@ -13,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness import ROOT, Report, find_compilers, run
+from harness import Report, driver_arguments, find_compilers, run
 
 HERE = Path(__file__).resolve().parent
 BOUNDS = {  # what: (kind of work, repetitions, what is taken off, the most instructions)
@@ -58,11 +57,7 @@ def check(report, compiler, include, bounds):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--compiler", default="", help="the build's compiler, which is always among them")
-    arguments.add_argument("--include", type=Path, default=ROOT / "include")
-    arguments.add_argument("--require-all", action="store_true", help="a missing compiler is a failure")
-    options = arguments.parse_args()
+    options = driver_arguments(__doc__).parse_args()
 
     report = Report()
     compilers, missing = find_compilers(options.compiler)

@@ -9,13 +9,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <lastbyte/encode/chrome_trace.hpp>
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/encode/otlp_json.hpp>
 #include <lastbyte/encode/otlp_logs.hpp>
 #include <lastbyte/lastbyte.hpp>
+
+#include "../unit/seed.hpp"
 
 namespace {
 
@@ -37,15 +38,6 @@ struct WallClock {
 };
 lastbyte::Resource const resource{"oddkit", {{"service.version", "1.4.0"}, {"process.pid", 4711}}};
 lastbyte::Scope const scope{"tool \"server\"", "0.1"};
-
-struct Chunks {
-    std::vector<std::string> chunks;
-    std::size_t next = 0;
-    std::optional<std::string> operator()() {
-        if (next == chunks.size()) return std::nullopt;
-        return chunks[next++];
-    }
-};
 
 template <class Write>
 void requests(Write write) {
@@ -74,7 +66,7 @@ void requests(Write write) {
     // Overlaps the first, runs two things at once, fails, and its reader leaves.
     lastbyte::Tracer<Telemetry> build;
     {
-        auto aborted = lastbyte::defer_until_consumed(build.body(Chunks{{"abc", "def"}}), [&](auto const& done) {
+        auto aborted = lastbyte::defer_until_consumed(build.body(seed::Chunks{{"abc", "def"}}), [&](auto const& done) {
             write(done, "GET /build", {{"http.request.method", "GET"}, {"http.response.status_code", 503}});
         });
         Clock::advance_ns(10);

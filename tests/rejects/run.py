@@ -13,7 +13,6 @@ is expected:
 
 A reject that fails for another reason fails, and so do a mistake that compiles and a twin that doesn't.
 """
-import argparse
 import re
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness import ROOT, WARNINGS, Report, find_compilers, in_parallel, run
+from harness import WARNINGS, Report, driver_arguments, find_compilers, in_parallel, run
 
 EXPECT = re.compile(r"^// expect(?:-(\d+))?(?:-(g\+\+|clang))?: *(\S.*)$", re.MULTILINE)
 FLAGS = re.compile(r"^// flags: *(.+)$", re.MULTILINE)
@@ -117,11 +116,8 @@ def judge_mistake(compiler, reject, include, mistake):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--compiler", default="", help="the build's compiler, which is always among them")
+    arguments = driver_arguments(__doc__)
     arguments.add_argument("--cases", type=Path, default=Path(__file__).resolve().parent)
-    arguments.add_argument("--include", type=Path, default=ROOT / "include")
-    arguments.add_argument("--require-all", action="store_true", help="a missing compiler is a failure")
     arguments.add_argument("--only", default="", help="only files with this in their name")
     options = arguments.parse_args()
 

@@ -15,6 +15,8 @@
 
 #include <lastbyte/telemetry/shared_histogram.hpp>
 
+#include "together.hpp"
+
 using namespace lastbyte;
 
 namespace {
@@ -57,20 +59,6 @@ Histogram<Buckets> histogram_of(std::vector<std::uint64_t> const& numbers) {
     Histogram<Buckets> all;
     for (auto const number : numbers) all.record(number);
     return all;
-}
-
-/// Runs `work(i)` in threads that begin when all are there.
-template <class Work>
-void together(std::size_t threads, Work work) {
-    detail::Atomic<std::size_t> missing{threads};
-    std::vector<std::thread> running;
-    for (std::size_t i = 0; i < threads; ++i)
-        running.emplace_back([&, i] {
-            missing.sub_acq_rel(1);
-            while (missing.load_acquire() != 0) std::this_thread::yield();
-            work(i);
-        });
-    for (auto& thread : running) thread.join();
 }
 
 /// Numbers of very different sizes, with the ends of the buckets and of the type among them.

@@ -1,8 +1,6 @@
 // The HTML report: its books against what happened, its bounds and their counts, its numbers, and text that stays text.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,21 +8,11 @@
 #include <lastbyte/encode/html_report.hpp>
 #include <lastbyte/lastbyte.hpp>
 
+#include "counting_new.hpp"
 #include "seed.hpp"
 
 using lastbyte::Outcome;
 using seed::Source;
-
-namespace {
-std::size_t allocations = 0;
-}
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* memory = std::malloc(size)) return memory;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 

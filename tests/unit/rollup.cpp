@@ -15,6 +15,7 @@
 #include <lastbyte/telemetry/rollup.hpp>
 
 #include "point.hpp"
+#include "together.hpp"
 
 using namespace lastbyte;
 
@@ -65,20 +66,6 @@ std::map<std::string, std::uint64_t> counts(R& rollup) {
     return all;
 }
 using Counts = std::map<std::string, std::uint64_t>;
-
-/// Runs `work(i)` in threads that begin when all are there.
-template <class Work>
-void together(std::size_t threads, Work work) {
-    detail::Atomic<std::size_t> missing{threads};
-    std::vector<std::thread> running;
-    for (std::size_t i = 0; i < threads; ++i)
-        running.emplace_back([&, i] {
-            missing.sub_acq_rel(1);
-            while (missing.load_acquire() != 0) std::this_thread::yield();
-            work(i);
-        });
-    for (auto& thread : running) thread.join();
-}
 
 }  // namespace
 
