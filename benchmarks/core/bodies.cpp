@@ -57,7 +57,7 @@ struct Read {
     template <class Body>
     static void drive(Body& body) {
         char buffer[text.size()];
-        while (body(buffer, sizeof buffer) != 0) keep(buffer[0]);
+        while (body(buffer, sizeof buffer) != 0) keep(&buffer);
     }
 };
 
@@ -260,6 +260,7 @@ struct Handler {
         Producer producer;
         template <class Buffer, class Then>
         void async_read_some(Buffer buffer, Then then) {
+            keep(&then);
             std::size_t const size = producer.more() ? text.copy(buffer.data, buffer.bytes) : 0;
             std::move(then)(0, size);
         }
@@ -276,7 +277,7 @@ struct Handler {
         bool over = false;
         while (!over)
             body.async_read_some(Buffer{buffer, sizeof buffer}, [&](int, std::size_t size) {
-                keep(buffer[0]);
+                keep(&buffer);
                 over = size == 0;
             });
     }
@@ -313,7 +314,7 @@ struct Streambuf {
     static void drive(Body& body) {
         char buffer[text.size()];
         auto* const from = opaque<std::streambuf>(body);
-        while (from->sgetn(buffer, sizeof buffer) != 0) keep(buffer[0]);
+        while (from->sgetn(buffer, sizeof buffer) != 0) keep(&buffer);
     }
 };
 
@@ -331,7 +332,7 @@ struct Istream {
     static void drive(Body& body) {
         char buffer[text.size()];
         auto* const from = opaque<std::istream>(body);
-        while (from->read(buffer, sizeof buffer)) keep(buffer[0]);
+        while (from->read(buffer, sizeof buffer)) keep(&buffer);
     }
 };
 

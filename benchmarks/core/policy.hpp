@@ -18,6 +18,14 @@ struct Telemetry : lastbyte::DefaultPolicy {
 struct Long : Telemetry {
     static constexpr std::size_t max_spans = 512;
 };
+/// Keeps no spans of any trace.
+struct Unsampled : Telemetry {
+    using Sampler = lastbyte::SampleRatio<0, 1>;
+};
+/// For OpenTelemetry's span of ten attributes.
+struct Wide : Telemetry {
+    static constexpr std::size_t max_attributes = 10;
+};
 struct Disabled : Telemetry {
     static constexpr bool enabled = false;
 };

@@ -79,6 +79,13 @@ void whole_with_carried_point(int n) {
     }
 }
 
+void with_reading_unsampled(int n) {
+    for (int i = 0; i < n; ++i)
+        with_body<Unsampled>([](lastbyte::Reading<Unsampled> const& done) {
+            if (done.tier<"cache_tier">().value() != Source::cache || done.spans_unsampled() != 8u) std::abort();
+        });
+}
+
 void without_lastbyte(int n) {
     for (int i = 0; i < n; ++i) {
         for (int k = 0; k < 8; ++k) clobber();
@@ -98,6 +105,7 @@ void add_request_cases(std::vector<Case>& cases) {
         {.name = "request: root and 8 spans, ids included", .run = root_and_eight, .floors = 9, .budget = 1.35});
     cases.push_back({.name = "request: a root span and 8 children", .run = root_span_and_eight, .floors = 9});
     cases.push_back({.name = "request: root, 8 spans, body of 16 chunks, reading", .run = with_reading, .floors = 9});
+    cases.push_back({.name = "request: the same, unsampled", .run = with_reading_unsampled, .floors = 9});
     cases.push_back(
         {.name = "request, whole: the same and its data point handed over", .run = whole, .floors = 9, .budget = 2});
     cases.push_back({.name = "request, whole, with the point carried in the callback",

@@ -8,6 +8,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <type_traits>
+#include <utility>
 
 #include "cases.hpp"
 #include "policy.hpp"
@@ -42,6 +44,24 @@ template <class Tracer>
     auto span = tracer.template span<"file:*">("docs/guide.md");
     clobber();
     span.source(Source::r2);
+}
+
+/// A hundred phases, each an async span: of its own, or handed on at the tick where the one before ends.
+template <bool HandedOn>
+void phases(int n) {
+    for (int i = 0; i < n; ++i) {
+        lastbyte::Tracer<Telemetry> const tracer;
+        auto phase = tracer.async_span<"index">();
+        for (int k = 1; k < per_trace; ++k) {
+            clobber();
+            if constexpr (HandedOn) {
+                phase = std::move(phase).then<"index">();
+            } else {
+                phase.end();
+                phase = tracer.async_span<"index">();
+            }
+        }
+    }
 }
 
 /// The trace's end as a request has it, with its tier read.
@@ -83,16 +103,28 @@ void request_of(int n) {
     }
 }
 
-/// Children of a span that is open anyway.
-template <class Policy>
+/// Children of a span that is open anyway. Where they are not kept, they are counted.
+template <class Policy, bool Sourced = false>
 void children(int n) {
+    auto const before = lastbyte::ledger<Policy>().spans_unsampled;
     for (int i = 0; i < n; ++i) {
         lastbyte::Tracer<Policy> tracer;
         auto parent = tracer.template span<"request">();
         for (int k = 0; k < per_trace; ++k) {
             auto child = parent.template child<"index">();
             clobber();
+            if constexpr (Sourced) child.source(Source::cache);
         }
+    }
+    auto const unsampled = std::is_same_v<Policy, Unsampled> ? static_cast<std::uint64_t>(n) * (per_trace + 1) : 0;
+    if (lastbyte::ledger<Policy>().spans_unsampled - before != unsampled) std::abort();
+}
+/// The same trace without them.
+void unsampled_parents(int n) {
+    for (int i = 0; i < n; ++i) {
+        lastbyte::Tracer<Unsampled> tracer;
+        auto parent = tracer.span<"request">();
+        for (int k = 0; k < per_trace; ++k) clobber();
     }
 }
 void no_children(int n) {
@@ -119,6 +151,18 @@ void add_span_cases(std::vector<Case>& cases) {
     cases.push_back(
         {.name = "span of a family, with its tail", .run = spans<of_family>, .units = many, .floors = many});
     cases.push_back({.name = "child span", .run = children<Telemetry>, .units = many, .floors = many});
+    cases.push_back({.name = "async span", .run = phases<false>, .units = many, .floors = many});
+    cases.push_back(
+        {.name = "async span, begun where the last one ends", .run = phases<true>, .units = many, .floors = many});
+    cases.push_back({.name = "child span, unsampled",
+                     .run = children<Unsampled>,
+                     .bare = unsampled_parents,
+                     .units = many,
+                     .budget = 1});
+    cases.push_back({.name = "child span with a source, unsampled",
+                     .run = children<Unsampled, true>,
+                     .bare = unsampled_parents,
+                     .units = many});
     cases.push_back(
         {.name = "child span, disabled", .run = children<Disabled>, .bare = no_children, .units = many, .budget = 0.1});
     cases.push_back({.name = "span, of a request of 1", .run = request_of<1>, .units = 1, .floors = 1});

@@ -93,7 +93,8 @@ template <class Policy>
     int const row = look_up(key);
     auto moved = std::move(job);
     moved.source(Source::build);
-    moved.end();
+    auto written = std::move(moved).template then<"write">();
+    written.end();
     tracer.template record<"file:*">("docs/a.md", lastbyte::milliseconds(key), Source::kv, "timed elsewhere");
     tracer.note_end(lastbyte::Outcome::cancelled);
     return parse(row);

@@ -64,7 +64,24 @@ std::uint64_t request(Fixed& out) {
     return bytes;
 }
 
+struct Unsampled : seed::Policy {
+    using Sampler = lastbyte::SampleRatio<0, 1>;
+};
+
 }  // namespace
+
+TEST_CASE("a warm request whose trace is not sampled allocates nothing either") {
+    static Fixed out;
+    (void)request<Unsampled>(out);
+    auto const before = allocations;
+    for (int i = 0; i < 100; ++i) {
+        out.size = 0;
+        if (request<Unsampled>(out) != 2 * 16 * 19) std::abort();
+    }
+    auto const made = allocations - before;
+    CHECK(made == 0);
+    CHECK(std::string_view{out.text, out.size}.find("\"index_source\":\"cache\"}") != std::string_view::npos);
+}
 
 TEST_CASE("a warm request with its spans, body, tier and JSON allocates nothing") {
     static Fixed out;

@@ -146,6 +146,22 @@ TEST_CASE_TEMPLATE("a server may say that a body timed out, was cancelled, faile
     }
 }
 
+TEST_CASE_TEMPLATE("a consumer that cancels and then hangs up has cancelled, and one that only hangs up has not", S,
+                   EVERY_SHAPE) {
+    for (bool const says_so : {true, false}) {
+        Seen seen;
+        std::stop_source stop;
+        lastbyte::Tracer<Docs> tracer;
+        {
+            auto body = make<S>(seen, {.chunks = fours(3)}, tracer, cancelled_by(stop.get_token()));
+            take_some<S>(body);
+            if (says_so) stop.request_stop();
+            tracer.note_end(Outcome::aborted);
+        }
+        CHECK(seen.outcome == (says_so ? Outcome::cancelled : Outcome::aborted));
+    }
+}
+
 TEST_CASE_TEMPLATE("a tracer may be told the same before the body is dropped", S, EVERY_SHAPE) {
     for (auto const why :
          {Outcome::timed_out, Outcome::shutdown, Outcome::cancelled, Outcome::producer_error, Outcome::aborted}) {

@@ -11,12 +11,14 @@
 namespace {
 bool out_of_memory = false;
 int blocks_alive = 0;
+std::size_t last_size = 0;
 }  // namespace
 
 // The one allocation function that the core calls, and its counterpart.
 void* operator new(std::size_t size, std::align_val_t alignment, std::nothrow_t const&) noexcept {
     if (out_of_memory) return nullptr;
     ++blocks_alive;
+    last_size = size;
     auto const align = static_cast<std::size_t>(alignment);
     return std::aligned_alloc(align, (size + align - 1) / align * align);
 }
@@ -44,7 +46,24 @@ struct NoPool : seed::Policy {
     static constexpr std::size_t pooled_traces = 0;
 };
 
+template <std::size_t Spans>
+struct Keeping : seed::Policy {
+    static constexpr std::size_t max_spans = Spans;
+};
+/// What the first trace of a policy that keeps so many spans asks for.
+template <std::size_t Spans>
+std::size_t bytes_of_a_trace() {
+    last_size = 0;
+    lastbyte::Tracer<Keeping<Spans>> const tracer;
+    return last_size;
+}
+
 }  // namespace
+
+TEST_CASE("a span takes 64 bytes of its trace, and none beside them") {
+    CHECK(bytes_of_a_trace<65>() - bytes_of_a_trace<64>() == 64);
+    CHECK(bytes_of_a_trace<65536>() - bytes_of_a_trace<1024>() == (65536 - 1024) * 64);
+}
 
 TEST_CASE("without memory the request goes on, its answer is unresolved, and the loss is counted") {
     struct Policy : seed::Policy {};

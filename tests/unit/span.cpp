@@ -64,6 +64,17 @@ Seen only(Tracer const& tracer) {
     return std::move(all[0]);
 }
 
+/// Each read is a tick later than the one before.
+struct Ticking {
+    static inline std::uint64_t reads = 0;
+    static std::uint64_t now() noexcept { return ++reads; }
+    static lastbyte::ClockRate rate() noexcept { return {}; }
+    static void anchor() noexcept {}
+};
+struct Phased : seed::Policy {
+    using Clock = Ticking;
+};
+
 }  // namespace
 
 TEST_CASE("a scope is recorded when it ends, with its length") {
@@ -470,4 +481,60 @@ TEST_CASE("a span view knows its whole label") {
         CHECK_FALSE(span.is("file:"));
         CHECK_FALSE(span.is("file:*"));
     }
+}
+
+TEST_CASE("a phase begins at the tick where the one before ends, and has its parent") {
+    lastbyte::Tracer<Phased> tracer;
+    {
+        auto outer = tracer.span<"request">();
+        auto const inner = outer.tracer();
+        auto const before = Ticking::reads;
+        auto read = inner.async_span<"read">();
+        read.source(Source::r2);
+        auto parse = std::move(read).then<"parse">();
+        parse.detail("second");
+        auto write = std::move(parse).then<"file:*">("out");
+        write.end();
+        CHECK(Ticking::reads - before == 4);
+    }
+    std::vector<std::uint64_t> starts, ends, parents;
+    std::string labels;
+    auto const snapshot = tracer.snapshot();
+    for (auto const span : snapshot.spans()) {
+        starts.push_back(span.start_ns());
+        ends.push_back(span.start_ns() + span.duration_ns());
+        parents.push_back(span.parent_id().value);
+        labels += std::string{span.stem()} + std::string{span.tail()} + '=' + std::string{span.source_name()} + ',' +
+                  std::string{span.detail()} + ' ';
+        if (span.is("request")) CHECK(span.id().value == parents[0]);
+    }
+    CHECK(labels == "read=r2, parse=,second file:out=, request=, ");
+    CHECK(starts[1] == ends[0]);
+    CHECK(starts[2] == ends[1]);
+    CHECK(ends[2] == starts[2] + 1);
+    CHECK(parents[1] == parents[0]);
+    CHECK(parents[2] == parents[0]);
+}
+
+TEST_CASE("a span that has ended is not ended again by its next phase, which begins where it is asked for") {
+    struct Policy : Phased {};
+    {
+        lastbyte::Tracer<Policy> tracer;
+        auto read = tracer.async_span<"read">();
+        read.end();
+        auto parse = std::move(read).then<"parse">();
+        read.source(Source::r2);  // moved from: goes nowhere
+        read.end();
+        parse.end();
+        std::uint64_t end_of_read = 0, start_of_parse = 0;
+        auto const snapshot = tracer.snapshot();
+        for (auto const span : snapshot.spans()) {
+            CHECK_FALSE(span.has_source());
+            if (span.is("read")) end_of_read = span.start_ns() + span.duration_ns();
+            if (span.is("parse")) start_of_parse = span.start_ns();
+        }
+        CHECK(start_of_parse == end_of_read + 1);
+    }
+    CHECK(lastbyte::ledger<Policy>().spans_recorded == 2);
+    CHECK(lastbyte::ledger<Policy>().spans_unstored == 0);
 }

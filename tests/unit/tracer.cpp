@@ -372,10 +372,10 @@ TEST_CASE("a record that its writer has not finished at the end is late, and nev
         CHECK(block->seal());
         CHECK(block->late.load_relaxed() == 1);
         CHECK(block->kept == 1);
-        CHECK(block->complete[0] == 0);
+        CHECK_FALSE(block->was_whole(0));
         block->slot[0].ready.store_release(block->generation);  // it goes on: too late for a snapshot as well
         std::uint64_t bits[2]{};
-        lastbyte::detail::OverflowTotals<Policy::Tiers> over;
+        lastbyte::detail::LeftOutTotals<Policy::Tiers> over;
         CHECK(block->look(bits, over) == 1);
         CHECK(bits[0] == 0);
     }
@@ -398,7 +398,7 @@ TEST_CASE("what a block's last use left behind is no record of this one, even wh
     CHECK(block->generation == 1);
     (void)block->state.add_acq_rel(1);
     block->seal();
-    CHECK(block->complete[0] == 0);
+    CHECK_FALSE(block->was_whole(0));
 }
 
 TEST_CASE("a seal that another thread began and never ends is not waited for without end") {

@@ -90,14 +90,23 @@ public:
     /// The bytes to come are handed over in one piece, and nobody sees them leave: the length settles nothing yet.
     void presume() noexcept { presumed_ = true; }
 
-    /// A chunk left the wrapper. Reads the clock for the first byte and for the last announced one.
+    /// A chunk left the wrapper that is neither empty nor the first nor the last announced one; false, and nothing done,
+    /// when it is.
+    [[gnu::always_inline]] bool took_another(std::size_t size) noexcept {
+        std::uint64_t const bytes = bytes_ + size;
+        if (size == 0 || bytes_ == 0 || bytes >= length_) [[unlikely]] return false;
+        bytes_ = bytes;
+        ++chunks_;
+        return true;
+    }
+    /// Any chunk left the wrapper. Reads the clock for the first byte and for the last announced one.
     template <class Clock>
-    [[gnu::always_inline]] void took(std::size_t size) noexcept {
+    void took(std::size_t size) noexcept {
         if (size == 0) return;
-        if (bytes_ == 0) [[unlikely]] first_byte_ = Clock::now();
+        if (bytes_ == 0) first_byte_ = Clock::now();
         bytes_ += size;
         ++chunks_;
-        if (bytes_ >= length_) [[unlikely]] reached<Clock>();
+        if (bytes_ >= length_) reached<Clock>();
     }
     /// The producer said that there is no more.
     template <class Clock>
@@ -120,7 +129,7 @@ private:
     friend class HandOver;
 
     template <class Clock>
-    [[gnu::noinline]] void reached() noexcept {
+    void reached() noexcept {
         if (presumed_ && !(settled_ && outcome_ == Outcome::complete)) return;
         if (bytes_ == length_) return settle<Clock>(Outcome::complete);
         if (settled_ && outcome_ != Outcome::complete && outcome_ != Outcome::no_body) return;

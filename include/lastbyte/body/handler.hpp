@@ -135,16 +135,15 @@ private:
     friend class CountingHandler;
 
     template <class Error>
-    void completed(Error const& error, std::size_t size, bool empty_buffer) {
-        auto& hook = this->hook_;
-        if (hook.over()) return;
-        hook.took(size);
+    [[gnu::always_inline]] void completed(Error const& error, std::size_t size, bool empty_buffer) {
+        if (this->hook_.over()) return;
+        this->hook_.took(size);
         bool const failed = static_cast<bool>(error);
-        if (!failed && (size != 0 || empty_buffer)) return;
-        if (!failed || detail::ends_stream(error))
-            hook.ended();
-        else
-            hook.settle(Outcome::producer_error);
+        if (!failed && (size != 0 || empty_buffer)) [[likely]] return;
+        ended(!failed || detail::ends_stream(error));
+    }
+    [[gnu::noinline]] void ended(bool well) noexcept {
+        well ? this->hook_.ended() : this->hook_.settle(Outcome::producer_error);
     }
 };
 

@@ -54,14 +54,21 @@ public:
         meter_.start();
         subject_.producing();
     }
-    /// A chunk is on its way to the consumer. Two additions and two comparisons.
+    /// A chunk is on its way to the consumer. Two additions and four comparisons; the first and the last one, which also
+    /// read the clock, are counted out of line.
     [[gnu::always_inline]] void took(std::size_t size) noexcept {
-        if (armed_) [[likely]] meter_.template took<Clock>(size);
+        if (!took_another(size)) [[unlikely]] took_first_or_last(size);
     }
+    /// The same for a chunk that is neither; false, and nothing done, when it is one of these.
+    [[gnu::always_inline]] bool took_another(std::size_t size) noexcept { return armed_ && meter_.took_another(size); }
     /// The producer said that there is no more.
     void ended() noexcept { meter_.template ended<Clock>(); }
     /// The wrapper saw the body end in this way.
     void settle(Outcome outcome) noexcept { meter_.template settle<Clock>(outcome); }
+    /// The producer gave up, and didn't say why: whoever was told why names it.
+    void gave_up() noexcept {
+        if (!meter_.settled()) settle_unseen(Outcome::producer_error);
+    }
     /// What was handed over is taken for sent, unless somebody says otherwise before the body is dropped.
     void presume_taken() noexcept { meter_.presume(); }
 
@@ -83,30 +90,27 @@ public:
     /// The body goes away: settles what has not been seen, and runs the callback.
     void drop() noexcept {
         if (!armed_) return;
-        if (!meter_.settled()) settle_unseen();
+        if (!meter_.settled()) settle_unseen(meter_.started() ? Outcome::aborted : Outcome::abandoned);
         fire();
     }
 
     /// Calls into the producer. An exception settles the outcome and goes on.
     template <class Call>
-    decltype(auto) watch(Call&& call) noexcept(noexcept(call())) {
+    [[gnu::always_inline]] decltype(auto) watch(Call&& call) noexcept(noexcept(call())) {
         pulled();
         return or_else(call, [this]() noexcept { settle(Outcome::producer_error); });
     }
     /// The same for a producer into which nothing else points: an exception also lets go of it and runs the callback.
     template <class Held, class Call>
-    decltype(auto) guard(Held& stream, Call&& call) noexcept(noexcept(call())) {
+    [[gnu::always_inline]] decltype(auto) guard(Held& stream, Call&& call) noexcept(noexcept(call())) {
         pulled();
-        return or_else(call, [&]() noexcept {
-            settle(Outcome::producer_error);
-            stream.release();
-            fire();
-        });
+        return or_else(call, [this, &stream]() noexcept { producer_threw(stream); });
     }
 
 private:
     template <class Call, class Thrown>
-    static decltype(auto) or_else(Call& call, [[maybe_unused]] Thrown thrown) noexcept(noexcept(call())) {
+    [[gnu::always_inline]] static decltype(auto) or_else(Call& call,
+                                                         [[maybe_unused]] Thrown thrown) noexcept(noexcept(call())) {
 #if defined(__cpp_exceptions)
         if constexpr (!noexcept(call())) {
             try {
@@ -119,19 +123,29 @@ private:
 #endif
             return call();
     }
+    template <class Held>
+    [[gnu::noinline, gnu::cold]] void producer_threw(Held& stream) noexcept {
+        settle(Outcome::producer_error);
+        stream.release();
+        fire();
+    }
+    [[gnu::noinline]] void took_first_or_last(std::size_t size) noexcept {
+        if (armed_) meter_.template took<Clock>(size);
+    }
     void run(detail::Meter const& meter, Subject const& subject) {
         detail::TakenOut<Fn> fn{fn_};
         ClockRate const rate = subject.close();
         detail::HandOver const over{meter, rate};
         subject.deliver(over.facts_, rate, std::move(fn.get()));
     }
-    /// What somebody was told comes before what is usual.
-    void settle_unseen() noexcept {
+    /// What somebody was told comes before what is usual; but who said so before they left has cancelled.
+    void settle_unseen(Outcome otherwise) noexcept {
         if (auto const noted = subject_.noted(); noted != 0)
-            if (auto const why = static_cast<Outcome>(noted - 1); detail::can_be_told(why)) return settle(why);
+            if (auto const why = static_cast<Outcome>(noted - 1); detail::can_be_told(why))
+                return settle(why == Outcome::aborted && called_off() ? Outcome::cancelled : why);
         if (called_off()) return settle(Outcome::cancelled);
         if (meter_.presumed()) return ended();
-        settle(meter_.started() ? Outcome::aborted : Outcome::abandoned);
+        settle(otherwise);
     }
     /// A token that throws when it is asked has said nothing.
     [[nodiscard]] bool called_off() const noexcept {

@@ -1,7 +1,7 @@
 // Pull functions: `next()` gives the next chunk or nothing, `read(buffer, size)` fills the caller's buffer.
 //
-// The shape of most hand-written streams, and the cheapest to watch: a chunk costs two additions and two comparisons over
-// the bare call. When the producer says that there is no more, it is destroyed first and the callback runs then, before
+// The shape of most hand-written streams, and the cheapest to watch: a chunk costs two additions and four comparisons
+// over the bare call. When the producer says that there is no more, it is destroyed first and the callback runs then, before
 // the server hears of the end; further pulls say "end" without calling anybody.
 #pragma once
 

@@ -87,6 +87,13 @@ public:
     [[nodiscard]] Final<double> time_to_first_byte_ms() const noexcept { return facts_.time_to_first_byte_ms(); }
     /// Spans that were recorded after the seal and before this Reading; they change nothing in it.
     [[nodiscard]] Final<std::uint64_t> late() const noexcept { return facts_.final_value(late_); }
+    /// Whether the trace keeps its spans, by the policy's sampler or who decided in its place. Everything but `spans()` is
+    /// the same when not; an exporter of spans skips such a trace.
+    [[nodiscard]] bool sampled() const noexcept { return view_.sampled(); }
+    /// Spans of a trace that is not sampled: not in `spans()`, but in the tiers and the tally.
+    [[nodiscard]] Final<std::uint64_t> spans_unsampled() const noexcept {
+        return facts_.final_value(view_.spans_unsampled());
+    }
     /// Spans beyond the policy's `max_spans`: not in `spans()`, but in the tiers and the tally.
     [[nodiscard]] Final<std::uint64_t> over_bound() const noexcept { return facts_.final_value(view_.over_bound()); }
     [[nodiscard]] TraceId trace_id() const noexcept { return view_.id(); }
@@ -117,8 +124,8 @@ private:
     friend class detail::TracedSubject<P, D>;
     BasicReading(Consumption const& facts, detail::Trace<P, D> const& trace, ClockRate rate) noexcept
         : facts_(facts),
-          view_(trace, trace.complete, trace.kept, trace.over_bound_at_seal, rate),
-          late_(trace.late.load_relaxed()),
+          view_(trace, rate),
+          late_(trace.late_by_now()),
           sequence_(trace.snapshots.load_relaxed() + 1),
           otherwise_(!trace.unstored() && (detail::says_all(facts.outcome()) || trace.sealed_by_producer.load_relaxed() != 0)
                          ? Tier<Source>::none()
@@ -138,6 +145,7 @@ private:
         detail::append_milliseconds(out, time_to_first_byte_ns());
         number(",\"late\":", late_);
         number(",\"over_bound\":", view_.over_bound());
+        view_.write_sampling(out);
         detail::append(out, ",\"tiers\":{");
         for (std::size_t i = 0; i < P::Tiers::size; ++i) {
             auto const& line = P::Tiers::lines[i];

@@ -52,12 +52,10 @@ protected:
         return c;
     }
     std::streamsize xsgetn(char* to, std::streamsize size) override {
-        std::streamsize count = 0;
-        if (!readable()) return count;
-        count = watched([&]() -> std::streamsize { return inner()->sgetn(to, size); });
-        if (count > 0) took(static_cast<std::size_t>(count));
-        if (count < size) finish(Outcome::complete);
-        return count;
+        if (!readable()) [[unlikely]] return 0;
+        std::streamsize const count = watched([&]() -> std::streamsize { return readable_buffer().sgetn(to, size); });
+        bool const plain = count == size && put_back_ == 0 && this->hook_.took_another(static_cast<std::size_t>(count));
+        return plain ? count : count_read(count, size);
     }
     int_type pbackfail(int_type c) override {
         if (this->hook_.over() || inner() == nullptr) return Traits::eof();
@@ -92,25 +90,41 @@ private:
                        ? nullptr
                        : this->stream_.get().rdbuf();
     }
+    /// Only when `readable()`.
+    [[nodiscard]] std::streambuf& readable_buffer() {
+        if constexpr (std::is_base_of_v<std::streambuf, typename Core::stream_type>)
+            return this->stream_.get();
+        else
+            return *this->stream_.get().rdbuf();
+    }
+    /// As long as the hook is armed the stream is held; an istream may have no buffer, or have failed before anybody read.
     [[nodiscard]] bool readable() {
-        if (this->hook_.over()) return false;
-        bool failed = inner() == nullptr;
-        if constexpr (in_istream)
-            failed = failed || (!this->hook_.meter().started() && this->stream_.get().fail());
-        if (failed) this->hook_.pulled(), finish(Outcome::producer_error);
-        return !failed;
+        if (this->hook_.over()) [[unlikely]] return false;
+        if constexpr (in_istream) {
+            if (inner() == nullptr || (!this->hook_.meter().started() && this->stream_.get().fail())) [[unlikely]] {
+                this->hook_.pulled();
+                finish(Outcome::producer_error);
+                return false;
+            }
+        }
+        return true;
     }
     template <class Read>
     int_type checked(Read read) {
         if (!readable()) return Traits::eof();
-        int_type const c = watched([&]() -> int_type { return read(*inner()); });
+        int_type const c = watched([&]() -> int_type { return read(readable_buffer()); });
         if (Traits::eq_int_type(c, Traits::eof())) finish(Outcome::complete);
         return c;
     }
-    [[gnu::always_inline]] void took(std::size_t size) noexcept {
+    void took(std::size_t size) noexcept {
         std::size_t const again = size < put_back_ ? size : put_back_;
         put_back_ -= again;
         this->hook_.took(size - again);
+    }
+    [[gnu::noinline]] std::streamsize count_read(std::streamsize count, std::streamsize size) {
+        if (count > 0) took(static_cast<std::size_t>(count));
+        if (count < size) finish(Outcome::complete);
+        return count;
     }
     template <class Read>
     auto watched(Read read) {
@@ -119,7 +133,7 @@ private:
         else
             return this->hook_.guard(this->stream_, read);
     }
-    void finish(Outcome outcome) {
+    [[gnu::noinline]] void finish(Outcome outcome) {
         outcome == Outcome::complete ? this->hook_.ended() : this->hook_.settle(outcome);
         if constexpr (!in_istream) {
             this->stream_.release();

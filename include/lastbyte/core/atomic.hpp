@@ -35,7 +35,7 @@ public:
     }
 
 private:
-    T value_;
+    alignas(sizeof(T)) T value_;  // i386 aligns 64 bits to 4 bytes, where an operation may straddle two cache lines
 };
 
 /// Waits for another thread that is a few instructions away from its goal; true when it got there.

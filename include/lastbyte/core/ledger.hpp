@@ -20,6 +20,7 @@ struct LedgerReport {
     std::uint64_t traces_live = 0;       // neither finished nor lost yet
     std::uint64_t spans_recorded = 0;
     std::uint64_t spans_over_bound = 0;  // beyond max_spans: not kept, but tiers and the tally know them
+    std::uint64_t spans_unsampled = 0;   // of traces that are not sampled: not kept, but tiers and the tally know them
     std::uint64_t spans_late = 0;        // recorded after the trace was sealed
     std::uint64_t spans_unstored = 0;    // recorded into a trace without memory, or through a moved-from handle
     std::uint64_t texts_cut = 0;         // longer than max_text_bytes
@@ -39,7 +40,7 @@ struct LedgerReport {
 namespace detail {
 
 enum class Count : std::uint8_t {
-    started, finished, unbound, unstored, acquired, released, recorded, over_bound, late, span_unstored, text_cut,
+    started, finished, unbound, unstored, acquired, released, recorded, over_bound, unsampled, late, span_unstored, text_cut,
     text_dropped, attribute_dropped, source_unknown, callback_threw, seal_refused, body_refused, size
 };
 
@@ -78,6 +79,7 @@ struct Ledger {
                 .traces_live = sum(Count::acquired) - released,
                 .spans_recorded = sum(Count::recorded),
                 .spans_over_bound = sum(Count::over_bound),
+                .spans_unsampled = sum(Count::unsampled),
                 .spans_late = sum(Count::late),
                 .spans_unstored = sum(Count::span_unstored),
                 .texts_cut = sum(Count::text_cut),

@@ -11,6 +11,7 @@
 #include <lastbyte/core/clock.hpp>
 #include <lastbyte/core/ids.hpp>
 #include <lastbyte/core/label.hpp>
+#include <lastbyte/core/sampler.hpp>
 #include <lastbyte/core/tier.hpp>
 
 namespace lastbyte {
@@ -29,6 +30,9 @@ struct DefaultPolicy {
     using Clock = TickClock;
     /// RandomIds, or SequentialIds<Tag> for golden tests.
     using Ids = RandomIds;
+    /// AlwaysSampled, SampleOneIn<100>, SampleRatio<1, 3>, or your own TraceSampler: which traces keep their spans. Tiers,
+    /// the tally and a body's facts are exact without them.
+    using Sampler = AlwaysSampled;
     /// Spans kept per trace, 64 bytes each. What comes after them is counted, and still resolves tiers and the tally.
     static constexpr std::size_t max_spans = 128;
     /// Bytes per trace for tails, details and attributes together; a multiple of 8, at most 512 KiB.
@@ -52,6 +56,7 @@ concept Policy = requires {
     typename P::Tiers::Source;
     typename P::Hits;
     typename P::Labels;
+    typename P::Sampler;
     { P::enabled };
     { P::max_spans };
     { P::text_bytes };
@@ -189,6 +194,9 @@ consteval std::uint64_t make_digest() {
                   "lastbyte: the Hits of a policy are written: using Hits = lastbyte::Hits<Source::memory, ...>;");
     static_assert(LabelSet<typename P::Labels>::well_formed,
                   "lastbyte: the Labels of a policy are OpenLabels or ClosedLabels<\"index\", ...>.");
+    static_assert(TraceSampler<typename P::Sampler>,
+                  "lastbyte: the Sampler of a policy is lastbyte::AlwaysSampled, SampleOneIn<100>, SampleRatio<1, 3>, or a "
+                  "type with `static bool samples(lastbyte::TraceId) noexcept`.");
     using Source = typename P::Tiers::Source;
     Digest sum;
     sum.add(P::enabled).add(P::max_spans).add(P::text_bytes).add(P::max_text_bytes);
@@ -197,6 +205,7 @@ consteval std::uint64_t make_digest() {
     sum.add(1);  // a span knows there what passes through it
 #endif
     sum.add(type_spelling<typename P::Clock>()).add(type_spelling<typename P::Ids>()).add(type_spelling<Source>());
+    sum.add(type_spelling<typename P::Sampler>());
     for (std::size_t i = 0; i < max_sources; ++i) sum.add(Names<Source>::table.names[i]);
     sum.add(hit_set<Source, typename P::Hits>);
     for (std::size_t i = 0; i < P::Tiers::size; ++i) {

@@ -43,6 +43,9 @@ public:
     /// From the trace's start to the seal.
     [[nodiscard]] std::uint64_t elapsed_ns() const noexcept { return elapsed_ns_; }
     [[nodiscard]] TraceId trace_id() const noexcept { return view_.id(); }
+    /// False for a trace that keeps no spans; everything else holds.
+    [[nodiscard]] bool sampled() const noexcept { return view_.sampled(); }
+    [[nodiscard]] std::uint64_t spans_unsampled() const noexcept { return view_.spans_unsampled(); }
     /// One more than the last snapshot's.
     [[nodiscard]] std::uint32_t sequence() const noexcept { return sequence_; }
 
@@ -50,6 +53,7 @@ public:
     template <TextOutput Out>
     Out& write_json(Out& out) const {
         view_.write_open_json(out, elapsed_ns_, Tier<Source>::none());
+        view_.write_sampling(out);
         detail::append(out, ",\"final\":true,\"sequence\":");
         detail::append_unsigned(out, sequence_);
         detail::append(out, "}");
@@ -64,7 +68,7 @@ public:
 private:
     friend class BasicTracer<P, D, true>;
     explicit BasicSealed(detail::Trace<P, D> const& trace, ClockRate rate) noexcept
-        : view_(trace, trace.complete, trace.kept, trace.over_bound_at_seal, rate),
+        : view_(trace, rate),
           elapsed_ns_(rate.ns(P::Clock::now() - trace.start)),
           sequence_(trace.snapshots.load_relaxed() + 1) {}
 

@@ -19,7 +19,7 @@ public:
 
     explicit BasicSnapshot(detail::TraceRef<P, D> trace) noexcept
         : trace_(std::move(trace)),
-          count_(trace_->look(complete_, over_)),
+          count_(trace_->look(seen_, left_out_)),
           elapsed_(trace_->unstored() ? 0 : P::Clock::now() - trace_->start),
           sequence_(trace_->unstored() ? 0 : trace_->snapshots.add_relaxed(1) + 1),
           rate_(P::Clock::rate()) {}
@@ -37,6 +37,12 @@ public:
     void spans() const&& = delete;  // the spans would outlive the snapshot that they lie in
     [[nodiscard]] Provisional<std::uint64_t> elapsed_ns() const noexcept { return Provisional{rate_.ns(elapsed_)}; }
     [[nodiscard]] TraceId trace_id() const noexcept { return trace_->trace_id(); }
+    /// False for a trace that keeps no spans: `spans()` is empty then, and `spans_unsampled()` says how many there were. That
+    /// was decided when the trace started, so it is final.
+    [[nodiscard]] bool sampled() const noexcept { return view().sampled(); }
+    [[nodiscard]] Provisional<std::uint64_t> spans_unsampled() const noexcept {
+        return Provisional{view().spans_unsampled()};
+    }
     /// 1 for the trace's first snapshot, and so on.
     [[nodiscard]] std::uint32_t sequence() const noexcept { return sequence_; }
 
@@ -44,6 +50,7 @@ public:
     template <TextOutput Out>
     Out& write_json(Out& out) const {
         view().write_open_json(out, rate_.ns(elapsed_), Tier<Source>::none());
+        view().write_sampling(out);
         detail::append(out, ",\"provisional\":true,\"final\":false,\"sequence\":");
         detail::append_unsigned(out, sequence_);
         detail::append(out, "}");
@@ -59,12 +66,12 @@ public:
 
 private:
     [[nodiscard]] detail::TraceView<P, D> view() const noexcept {
-        return {*trace_.get(), complete_, count_, over_, rate_};
+        return {*trace_.get(), seen_, count_, left_out_, rate_};
     }
 
     detail::TraceRef<P, D> trace_;
-    std::uint64_t complete_[detail::Trace<P, D>::bitmap_words];
-    detail::OverflowTotals<typename P::Tiers> over_;
+    std::uint64_t seen_[detail::Trace<P, D>::seen_words];
+    detail::LeftOutTotals<typename P::Tiers> left_out_;
     std::uint32_t count_;
     std::uint64_t elapsed_;
     std::uint32_t sequence_;

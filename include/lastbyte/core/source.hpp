@@ -90,6 +90,14 @@ struct Names<NoSource> {
     static constexpr NameTable table{};
 };
 
+/// One more than the highest source that has a name.
+template <class E>
+inline constexpr std::size_t named_end = [] {
+    std::size_t end = 0;
+    for (std::uint64_t rest = Names<E>::table.known; rest != 0; rest >>= 1) ++end;
+    return end;
+}();
+
 template <class E>
 constexpr bool is_named(E value) noexcept {
     auto const index = static_cast<std::uint64_t>(value);

@@ -11,8 +11,16 @@
 #include <type_traits>
 #include <utility>
 
-#include <lastbyte/core/store.hpp>
+#include <lastbyte/core/open_record.hpp>
 #include <lastbyte/core/write_only.hpp>
+
+#if defined(__cpp_exceptions) && defined(_LIBCPP_VERSION)
+namespace __cxxabiv1 {
+// libc++'s <cxxabi.h> leaves it out.
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;
+}  // namespace __cxxabiv1
+#endif
 
 namespace lastbyte {
 
@@ -55,6 +63,15 @@ consteval bool check_source() {
     return true;
 }
 
+/// A span that would go on being written after it has ended.
+template <FixedString Label>
+consteval bool refuse_then() {
+    static_assert(never_type<spelled<Label>>,
+                  "lastbyte: then<\"...\">() ends a span that is still in its variable. Move it: auto parse = "
+                  "std::move(read).then<\"parse\">();");
+    return true;
+}
+
 #if defined(__cpp_exceptions)
 /// How many exceptions are passing through this thread, as std::uncaught_exceptions() says, without its two calls per span.
 /// Where the number stands is fixed by the Itanium C++ ABI (Exception Handling, 2.2.2), which g++ and clang follow.
@@ -69,79 +86,6 @@ inline constinit thread_local char const* exception_globals = nullptr;
     return count;
 }
 #endif
-
-/// What stands behind a span while it runs: the record that it becomes, and its attributes.
-template <class P, std::uint64_t D>
-struct OpenRecord {
-    using Block = Trace<P, D>;
-    Record record;
-    StoredAttribute attributes[P::max_attributes == 0 ? 1 : P::max_attributes];
-
-    // The attributes stay unset until they are added.
-    OpenRecord() noexcept : record() { record.source = no_source; }
-    OpenRecord(OpenRecord const& other) noexcept { *this = other; }
-    OpenRecord& operator=(OpenRecord const& other) noexcept {
-        record = other.record;
-        __builtin_memcpy(attributes, other.attributes, record.attribute_count * sizeof(StoredAttribute));
-        return *this;
-    }
-
-    template <FixedString Label>
-    void begin(Block& trace, std::string_view tail, std::uint64_t parent) noexcept {
-        record.label = &label_info<P, D, Label>;
-        record.lines = label_info<P, D, Label>.always;
-        if constexpr (is_family(Label.view())) {
-            if constexpr (label_info<P, D, Label>.by_tail != 0)
-                record.lines = lines_for_tail<typename P::Tiers>(label_info<P, D, Label>, tail);
-            trace.keep(tail, record.tail);
-        }
-        record.id = P::Ids::next_span();
-        record.parent = parent;
-        record.start = P::Clock::now();
-    }
-
-    template <class Source>
-    void source(Block& trace, Source source) noexcept {
-        auto const value = static_cast<std::uint64_t>(source);
-        if (is_named(source))
-            record.source = static_cast<std::uint8_t>(value);
-        else if (trace.is_open())
-            trace.sources_unknown.add_relaxed(1);
-    }
-
-    template <FixedString Name, class T>
-    void attribute(Block& trace, T const& value) noexcept {
-        constexpr auto kind = kind_of<T>();
-        if (record.attribute_count >= P::max_attributes) [[unlikely]]
-            return drop_attribute(trace);
-        auto& stored = attributes[record.attribute_count];
-        stored.key = &attribute_key<Name, kind>;
-        if constexpr (kind == AttributeKind::text) {
-            TextAt where{};
-            if (!trace.keep(text_of(value), where)) [[unlikely]] return;  // better no attribute than an empty one
-            stored.value = std::uint64_t{where.word} << 16 | where.size;
-        } else if constexpr (kind == AttributeKind::floating) {
-            stored.value = __builtin_bit_cast(std::uint64_t, static_cast<double>(value));
-        } else {
-            stored.value = static_cast<std::uint64_t>(value);
-        }
-        ++record.attribute_count;
-    }
-
-    [[gnu::noinline, gnu::cold]] static void drop_attribute(Block& trace) noexcept {
-        if (trace.is_open()) trace.attributes_dropped.add_relaxed(1);  // a late span is counted whole
-    }
-
-    [[gnu::noinline, gnu::cold]] void fail(Block& trace, std::string_view what) noexcept {
-        trace.keep(what, record.detail, "error: ");
-        record.failed = true;
-    }
-
-    void end(Block& trace) noexcept {
-        record.end = P::Clock::now();
-        trace.commit(record, attributes);
-    }
-};
 
 /// What a Span and an AsyncSpan have in common, under a policy that is off as well; `Self` gives `trace()` and `open()`.
 template <class Self, class P, std::uint64_t D>
@@ -178,7 +122,7 @@ public:
     }
     /// Free text about what happened, cut to the policy's `max_text_bytes`. The last call counts.
     Self& detail(std::string_view text) noexcept {
-        if constexpr (P::enabled) self().trace().keep(text, self().open().record.detail);
+        if constexpr (P::enabled) self().open().detail(self().trace(), text);
         return self();
     }
     /// What was written can't be asked back: what a span says is in the Reading.
@@ -250,12 +194,11 @@ public:
     BasicSpan& operator=(BasicSpan const&) = delete;
 
     /// Records the span; when an exception is passing through, as failed.
-    ~BasicSpan() {
-#if defined(__cpp_exceptions)
-        if (detail::passing_exceptions() > exceptions_ && !open_.record.failed) [[unlikely]]
-            open_.fail(*trace_, "exception");
-#endif
-        open_.end(*trace_);
+    [[gnu::always_inline]] ~BasicSpan() {
+        if constexpr (!detail::may_leave_out<P>)
+            finish();
+        else if (!trace_->leave_out(open_.record)) [[unlikely]]
+            finish_out_of_line();
     }
 
 private:
@@ -264,8 +207,12 @@ private:
     friend class detail::SpanWriting<BasicAsyncSpan<P, D, Enabled>, P, D>;
 
     template <FixedString Label>
-    BasicSpan(Begin<Label>, detail::Trace<P, D>& trace, std::string_view tail, std::uint64_t parent) noexcept
+    BasicSpan(Begin<Label>, detail::Trace<P, D>& trace, std::string_view tail, std::uint64_t const& parent) noexcept
         : trace_(&trace) {
+        if (trace.unsampled()) [[likely]] {
+            open_.template begin_left_out<Label>(tail);
+            return;
+        }
 #if defined(__cpp_exceptions)
         exceptions_ = detail::passing_exceptions();
 #endif
@@ -273,9 +220,17 @@ private:
     }
     [[nodiscard]] detail::Trace<P, D>& trace() noexcept { return *trace_; }
     [[nodiscard]] detail::OpenRecord<P, D>& open() noexcept { return open_; }
+    [[gnu::noinline]] void finish_out_of_line() noexcept { finish(); }
+    void finish() noexcept {
+#if defined(__cpp_exceptions)
+        if (detail::passing_exceptions() > exceptions_ && !open_.record.failed) [[unlikely]]
+            open_.fail(*trace_, "exception");
+#endif
+        open_.end(*trace_);
+    }
 
     detail::Trace<P, D>* trace_;
-    unsigned exceptions_ = 0;
+    unsigned exceptions_;  // passing when it began; unset and not read in an unsampled trace
     detail::OpenRecord<P, D> open_;
 };
 
@@ -301,15 +256,40 @@ public:
         if (std::exchange(running_, false)) open_.end(*trace_.get());
     }
 
+    /// Ends this span and begins the next one where it ends, with the same parent: `auto parse =
+    /// std::move(read).then<"parse">();`. One read of the clock for both, and no atomic operation beside recording.
+    template <FixedString Label>
+    BasicAsyncSpan then() && noexcept {
+        static_assert(detail::check_use<P, Label, false>());
+        return hand_on<Label>({});
+    }
+    template <FixedString Label>
+    BasicAsyncSpan then(std::string_view tail) && noexcept {
+        static_assert(detail::check_use<P, Label, true>());
+        return hand_on<Label>(tail);
+    }
+    template <FixedString Label, class... Tail>
+    void then(Tail const&...) & noexcept {
+        static_assert(detail::refuse_then<Label>());
+    }
+
 private:
     friend class BasicTracer<P, D, Enabled>;
     friend class detail::SpanWriting<BasicAsyncSpan, P, D>;
 
-    template <FixedString Label>
+    template <FixedString Label, class... Tick>
     BasicAsyncSpan(typename BasicSpan<P, D, Enabled>::template Begin<Label>, detail::TraceRef<P, D> trace,
-                   std::string_view tail, std::uint64_t parent) noexcept
+                   std::string_view tail, std::uint64_t const& parent, Tick... at) noexcept
         : trace_(std::move(trace)) {
-        open_.template begin<Label>(*trace_.get(), tail, parent);
+        open_.template begin<Label>(*trace_.get(), tail, parent, at...);
+    }
+    template <FixedString Label>
+    BasicAsyncSpan hand_on(std::string_view tail) noexcept {
+        auto& trace = *trace_.get();
+        std::uint64_t const now = trace.unsampled() ? 0 : P::Clock::now();
+        if (std::exchange(running_, false) && !trace.leave_out(open_.record)) open_.end_at(trace, now);
+        using Begin = typename BasicSpan<P, D, Enabled>::template Begin<Label>;
+        return {Begin{}, std::move(trace_), tail, open_.record.parent, now};
     }
     [[nodiscard]] detail::Trace<P, D>& trace() noexcept { return *trace_.get(); }
     [[nodiscard]] detail::OpenRecord<P, D>& open() noexcept { return open_; }
@@ -349,6 +329,20 @@ public:
     BasicAsyncSpan(BasicAsyncSpan&&) noexcept = default;
     BasicAsyncSpan& operator=(BasicAsyncSpan&&) noexcept = default;
     void end() noexcept {}
+    template <FixedString Label>
+    BasicAsyncSpan then() && noexcept {
+        static_assert(detail::check_use<P, Label, false>());
+        return {};
+    }
+    template <FixedString Label>
+    BasicAsyncSpan then(std::string_view) && noexcept {
+        static_assert(detail::check_use<P, Label, true>());
+        return {};
+    }
+    template <FixedString Label, class... Tail>
+    void then(Tail const&...) & noexcept {
+        static_assert(detail::refuse_then<Label>());
+    }
 
 private:
     friend class BasicTracer<P, D, false>;

@@ -86,15 +86,10 @@ public:
     }
 
 private:
-    static constexpr std::size_t named = [] {
-        std::size_t size = 1;
-        for (std::size_t i = 0; i < detail::max_sources; ++i)
-            if ((detail::Names<Source>::table.known >> i & 1) != 0) size = i + 1;
-        return size;
-    }();
+    static constexpr std::size_t named = detail::named_end<Source>;
     std::uint64_t hits_ = 0;
     std::uint64_t lookups_ = 0;
-    std::uint64_t counts_[named]{};
+    std::uint64_t counts_[named + 1]{};
 };
 
 template <Policy P>
@@ -110,9 +105,13 @@ public:
     using Tiers = typename P::Tiers;
     using Source = typename Tiers::Source;
 
-    TraceView(Block const& block, std::uint64_t const* complete, std::uint32_t count, OverflowTotals<Tiers> const& over,
+    /// Of a sealed trace.
+    TraceView(Block const& block, ClockRate rate) noexcept
+        : TraceView(block, nullptr, block.kept, block.left_out_at_seal, rate) {}
+    /// Of one that a snapshot has looked at.
+    TraceView(Block const& block, std::uint64_t const* seen, std::uint32_t count, LeftOutTotals<Tiers> const& left_out,
               ClockRate rate) noexcept
-        : block_(&block), complete_(complete), count_(count), over_(&over), rate_(rate) {}
+        : block_(&block), seen_(seen), count_(count), left_out_(&left_out), rate_(rate) {}
 
     class Iterator {
     public:
@@ -137,7 +136,7 @@ public:
 
     private:
         void skip() noexcept {
-            while (index_ < view_->count_ && !view_->whole(index_)) ++index_;
+            while (index_ < view_->count_ && !view_->has(index_)) ++index_;
         }
         TraceView const* view_ = nullptr;
         std::uint32_t index_ = 0;
@@ -151,11 +150,11 @@ public:
     [[nodiscard]] Tier<Source> tier(std::uint32_t lines, Tier<Source> otherwise) const noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
             auto const& record = block_->slot[i].record;
-            if (whole(i) && record.source < max_sources && Tiers::answers(record.lines & lines, record.source))
+            if (has(i) && record.source < max_sources && Tiers::answers(record.lines & lines, record.source))
                 return Tier<Source>{static_cast<Source>(record.source)};
         }
-        if (over_->spans != 0)
-            if (auto const source = over_->first(lines); source != no_source)
+        if (left_out_->spans != 0)
+            if (auto const source = left_out_->first(lines); source != no_source)
                 return Tier<Source>{static_cast<Source>(source)};
         return otherwise;
     }
@@ -163,14 +162,16 @@ public:
     [[nodiscard]] BasicTally<P, D> tally() const noexcept {
         BasicTally<P, D> sum;
         for (std::uint32_t i = 0; i < count_; ++i)
-            if (whole(i)) sum.add(block_->slot[i].record.source);
-        if (over_->spans != 0)
-            for (std::size_t i = 0; i < max_sources; ++i)
-                sum.add(static_cast<std::uint8_t>(i), over_->sources[i]);
+            if (has(i)) sum.add(block_->slot[i].record.source);
+        if (left_out_->spans != 0)
+            for (std::size_t i = 0; i < LeftOutTotals<Tiers>::sources_named; ++i)
+                sum.add(static_cast<std::uint8_t>(i), left_out_->sources[i]);
         return sum;
     }
 
-    [[nodiscard]] std::uint64_t over_bound() const noexcept { return over_->spans; }
+    [[nodiscard]] bool sampled() const noexcept { return !block_->unsampled(); }
+    [[nodiscard]] std::uint64_t over_bound() const noexcept { return sampled() ? left_out_->spans : 0; }
+    [[nodiscard]] std::uint64_t spans_unsampled() const noexcept { return sampled() ? 0 : left_out_->spans; }
     [[nodiscard]] TraceId id() const noexcept { return block_->trace_id(); }
     [[nodiscard]] SpanId root_id() const noexcept { return {block_->root}; }
     [[nodiscard]] ClockRate rate() const noexcept { return rate_; }
@@ -210,6 +211,14 @@ public:
         }
     }
 
+    /// ,"sampled":false,"spans_unsampled":N; nothing for a trace that keeps its spans.
+    template <TextOutput Out>
+    void write_sampling(Out& out) const {
+        if (sampled()) return;
+        append(out, ",\"sampled\":false,\"spans_unsampled\":");
+        append_unsigned(out, spans_unsampled());
+    }
+
     /// index=33ms(cache), file:a=2ms(r2)[zip-extract], total=40ms
     template <TextOutput Out>
     void write_header(Out& out, std::uint64_t total_ns) const {
@@ -237,14 +246,14 @@ public:
     }
 
 private:
-    [[nodiscard]] bool whole(std::uint32_t index) const noexcept {
-        return (complete_[index / 64] >> (index & 63) & 1) != 0;
+    [[nodiscard]] bool has(std::uint32_t index) const noexcept {
+        return seen_ == nullptr ? block_->was_whole(index) : (seen_[index / 64] >> index % 64 & 1) != 0;
     }
 
     Block const* block_;
-    std::uint64_t const* complete_;
+    std::uint64_t const* seen_;  // a bit for each record; null for a trace that is sealed, which knows itself
     std::uint32_t count_;
-    OverflowTotals<Tiers> const* over_;
+    LeftOutTotals<Tiers> const* left_out_;
     ClockRate rate_;
 };
 

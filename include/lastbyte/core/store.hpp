@@ -30,7 +30,8 @@ public:
     /// Stands in for a trace when there is no memory, and behind a moved-from handle: closed, so nothing is written to it.
     static inline constinit Block closed{};
 
-    [[nodiscard]] static Block* take() noexcept {
+    template <class... Given>
+    [[nodiscard]] static Block* take(Given... decision) noexcept {
         ledger.count(Count::started);
         std::size_t const home = this_lane();
         Block* block = nullptr;
@@ -41,7 +42,7 @@ public:
             return &closed;
         }
         ledger.count(Count::acquired);
-        block->open(P::Clock::now());
+        block->open(P::Clock::now(), decision...);
         return block;
     }
 
@@ -92,12 +93,9 @@ private:
             ledger.count(Count::unbound);
             ledger.count(Count::released);
         }
-        std::uint64_t recorded = 0;
-        for (std::uint32_t word = 0; word * 64 < block->kept; ++word)
-            recorded += static_cast<std::uint64_t>(__builtin_popcountll(block->complete[word]));
-        ledger.count(Count::recorded, recorded);
-        ledger.count(Count::over_bound, block->over_bound_at_seal.spans);
-        ledger.count(Count::late, block->late.load_relaxed());
+        ledger.count(Count::recorded, block->kept - block->unfinished);
+        ledger.count(block->unsampled() ? Count::unsampled : Count::over_bound, block->left_out_at_seal.spans);
+        ledger.count(Count::late, block->late_by_now());
         ledger.count(Count::text_cut, block->texts_cut.load_relaxed());
         ledger.count(Count::text_dropped, block->texts_dropped.load_relaxed());
         ledger.count(Count::attribute_dropped, block->attributes_dropped.load_relaxed());
@@ -112,7 +110,7 @@ private:
 template <class P, std::uint64_t D>
 void Trace<P, D>::commit_unkept(Record const& record) noexcept {
     if (unstored()) return Store<P, D>::ledger.count(Count::span_unstored);
-    if (!is_open() || !over_bound.add(record.lines, record.source)) late.add_relaxed(1);
+    count_left_out(record);
 }
 
 /// A counted hold on a trace. Never null: a moved-from one holds the closed trace.
@@ -122,6 +120,7 @@ public:
     using Block = Trace<P, D>;
 
     TraceRef() noexcept : block_(Store<P, D>::take()) {}
+    explicit TraceRef(Sampling decision) noexcept : block_(Store<P, D>::take(decision)) {}
     explicit TraceRef(Block* shared) noexcept : block_(shared) { Store<P, D>::retain(block_); }
     TraceRef(TraceRef const& other) noexcept : TraceRef(other.block_) {}
     TraceRef(TraceRef&& other) noexcept : block_(std::exchange(other.block_, &Store<P, D>::closed)) {}

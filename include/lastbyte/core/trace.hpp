@@ -11,7 +11,7 @@
 
 #include <lastbyte/core/attribute.hpp>
 #include <lastbyte/core/ledger.hpp>
-#include <lastbyte/core/overflow.hpp>
+#include <lastbyte/core/left_out.hpp>
 #include <lastbyte/core/policy.hpp>
 #include <lastbyte/core/text.hpp>
 
@@ -30,9 +30,10 @@ struct Record {
     std::uint64_t parent;
     std::uint64_t start;  // ticks; with `timed_elsewhere` the duration in nanoseconds
     std::uint64_t end;    // ticks
-    std::uint32_t lines;  // the rule lines that accept it
     TextAt tail;
     TextAt detail;
+    // From here on in one word, which is all that an unsampled span sets.
+    std::uint32_t lines;  // the rule lines that accept it
     std::uint16_t attributes_word;
     std::uint8_t source;
     std::uint8_t attribute_count : 6;
@@ -42,7 +43,8 @@ struct Record {
 
 struct alignas(64) Slot {
     Record record;
-    Atomic<std::uint32_t> ready;  // the block's generation once the record is complete
+    Atomic<std::uint32_t> ready;  // the block's generation once the record is whole
+    std::uint32_t unfinished;     // the same when the seal came before that: the span is late, whole or not
 };
 static_assert(sizeof(Slot) == 64, "a span takes one cache line");
 
@@ -59,7 +61,7 @@ struct Trace {
     static constexpr std::uint64_t one_word = std::uint64_t{1} << 24;
     static constexpr std::size_t text_words = P::text_bytes / 8;
     static constexpr std::size_t attribute_words = sizeof(StoredAttribute) / 8;
-    static constexpr std::size_t bitmap_words = (P::max_spans + 63) / 64;
+    static constexpr std::size_t seen_words = (P::max_spans + 63) / 64;
 
     Atomic<std::uint64_t> state;  // open | words of text used << 24 | records claimed
     Atomic<std::uint32_t> references;
@@ -72,16 +74,17 @@ struct Trace {
     Atomic<std::uint8_t> sealed;
     Atomic<std::uint8_t> sealed_by_producer;  // set before `sealed`
     bool finished;
-    std::uint32_t kept;  // records claimed before the seal
+    std::uint32_t kept;        // records claimed before the seal
+    std::uint32_t unfinished;  // of them, those that were not whole by then
     Atomic<std::uint32_t> late;
     Atomic<std::uint32_t> snapshots;
     Atomic<std::uint32_t> texts_cut;
     Atomic<std::uint32_t> texts_dropped;
     Atomic<std::uint32_t> attributes_dropped;
     Atomic<std::uint32_t> sources_unknown;
-    std::uint64_t complete[bitmap_words];  // which of the kept records were whole at the seal
-    Overflow<Tiers> over_bound;
-    OverflowTotals<Tiers> over_bound_at_seal;
+    void const* left_out_by;   // the thread that started a trace which is not sampled; otherwise null
+    LeftOut<Tiers> left_out;
+    LeftOutTotals<Tiers> left_out_at_seal;
     Slot slot[P::max_spans];
     char text[P::text_bytes + 1];
 
@@ -95,10 +98,21 @@ struct Trace {
     [[nodiscard]] bool is_open() const noexcept { return (state.load_relaxed() & open_bit) != 0; }
     [[nodiscard]] TraceId trace_id() const noexcept { return {id[0], id[1]}; }
 
-    void open(std::uint64_t now) noexcept {
+    /// False for every trace of a policy that keeps them all, at compile time.
+    [[nodiscard, gnu::always_inline]] bool unsampled() const noexcept {
+        if constexpr (may_leave_out<P>)
+            return left_out_by != nullptr;
+        else
+            return false;
+    }
+
+    /// `decision` may be given once, in place of the policy's sampler.
+    template <class... Given>
+    void open(std::uint64_t now, Given... decision) noexcept {
+        if (has_left_out()) left_out.clear();
         if (++generation == 0) [[unlikely]] {
             generation = 1;
-            for (auto& one : slot) one.ready.store_relaxed(0);
+            for (auto& one : slot) one.ready.store_relaxed(0), one.unfinished = 0;
         }
         references.store_relaxed(1);
         start = now;
@@ -111,24 +125,30 @@ struct Trace {
         sealed_by_producer.store_relaxed(0);
         sealed.store_relaxed(0);
         finished = false;
-        kept = 0;
+        kept = unfinished = 0;
         late.store_relaxed(0);
         snapshots.store_relaxed(0);
         texts_cut.store_relaxed(0);
         texts_dropped.store_relaxed(0);
         attributes_dropped.store_relaxed(0);
         sources_unknown.store_relaxed(0);
-        over_bound.clear();
-        over_bound_at_seal.spans = 0;
+        left_out_at_seal.spans = 0;
+        if constexpr (may_leave_out<P>) {
+            bool keep_spans = false;
+            if constexpr (sizeof...(decision) == 0)
+                keep_spans = P::Sampler::samples(drawn);
+            else
+                keep_spans = ((decision == sampled) && ...);
+            left_out_by = keep_spans ? nullptr : __builtin_thread_pointer();
+        }
         state.store_release(open_bit);
     }
 
-    /// Copies `prefix` and text into the store, together cut to the policy's bound. False when there was no room, which is
-    /// counted; the text is empty then. Into a closed trace nothing is copied.
-    bool keep(std::string_view wanted, TextAt& where, std::string_view prefix = {}) noexcept {
-        where = {};
+    /// Copies `prefix` and text into the store, together cut to the policy's bound. When there was no room, that is counted,
+    /// and the text is empty. Into a closed trace nothing is copied.
+    TextAt keep(std::string_view wanted, std::string_view prefix = {}) noexcept {
         std::uint64_t const before = state.load_relaxed();
-        if ((before & open_bit) == 0 || (wanted.empty() && prefix.empty())) return true;
+        if ((before & open_bit) == 0 || (wanted.empty() && prefix.empty())) return {};
         prefix = prefix.substr(0, P::max_text_bytes);
         std::size_t const size = utf8_cut(wanted, P::max_text_bytes - prefix.size());
         if (size != wanted.size()) [[unlikely]] texts_cut.add_relaxed(1);
@@ -137,19 +157,18 @@ struct Trace {
         bool fits = at + words <= text_words;
         if (fits) [[likely]] {
             std::uint64_t const claim = state.add_acq_rel(words * one_word);
-            if ((claim & open_bit) == 0) [[unlikely]] return true;
+            if ((claim & open_bit) == 0) [[unlikely]] return {};
             at = words_used(claim);
             fits = at + words <= text_words;
         }
         if (!fits) [[unlikely]] {
             texts_dropped.add_relaxed(1);
-            return false;
+            return {};
         }
         char* const place = text + at * 8;
         if (prefix.data() != nullptr) __builtin_memcpy(place, prefix.data(), prefix.size());
         if (wanted.data() != nullptr) __builtin_memcpy(place + prefix.size(), wanted.data(), size);
-        where = {static_cast<std::uint16_t>(at), static_cast<std::uint16_t>(prefix.size() + size)};
-        return true;
+        return {static_cast<std::uint16_t>(at), static_cast<std::uint16_t>(prefix.size() + size)};
     }
 
     [[nodiscard]] std::string_view at(TextAt where) const noexcept { return {text + where.word * 8u, where.size}; }
@@ -157,8 +176,7 @@ struct Trace {
     /// Records a finished span. Thread-safe; one atomic addition, which claims the record and its attributes together.
     void commit(Record& record, StoredAttribute const* attributes) noexcept {
         std::uint64_t const before = state.load_relaxed();
-        if ((before & open_bit) == 0 || (before & (one_word - 1)) >= P::max_spans) [[unlikely]]
-            return commit_unkept(record);
+        if ((before & open_bit) == 0 || (before & (one_word - 1)) >= P::max_spans) [[unlikely]] return commit_unkept(record);
         std::uint64_t words = record.attribute_count * attribute_words;
         if (words_used(before) + words > text_words) [[unlikely]] words = drop_attributes(record);
         std::uint64_t const claim = state.add_acq_rel(words * one_word + 1);
@@ -175,50 +193,66 @@ struct Trace {
         if (unstored()) return false;
         std::uint64_t const last = state.and_acq_rel(~open_bit);
         if ((last & open_bit) == 0) {
-            (void)wait_until([&] { return sealed.load_acquire() != 0; });  // it is marking at most max_spans bits
+            (void)wait_until([&] { return sealed.load_acquire() != 0; });  // it is looking at max_spans records at most
             return false;
         }
         kept = claimed(last);
-        std::uint64_t missing = mark_complete(kept, complete);
-        // Only a trace that was full when it was sealed can have spans over the bound.
-        if (kept == P::max_spans) missing += over_bound.close(over_bound_at_seal);
-        late.add_relaxed(static_cast<std::uint32_t>(missing));
+        for (std::uint32_t i = 0; i < kept; ++i)
+            if (!whole(i)) [[unlikely]] {
+                slot[i].unfinished = generation;
+                ++unfinished;
+            }
+        if (has_left_out()) left_out.close(left_out_at_seal);
+        late.add_relaxed(unfinished);
         sealed_by_producer.store_relaxed(by_producer ? 1 : 0);
         sealed.store_release(1);
         return true;
     }
 
-    /// What a snapshot sees: the records that are whole now, or, once the trace is sealed, those that every reader sees.
-    /// Returns for how many records `bitmap` has a bit.
-    std::uint32_t look(std::uint64_t (&bitmap)[bitmap_words], OverflowTotals<Tiers>& over) const noexcept {
-        if (sealed.load_acquire() != 0) {
-            for (std::uint32_t word = 0; word * 64 < kept; ++word) bitmap[word] = complete[word];
-            over.copy(over_bound_at_seal);
-            return kept;
+    /// Whether a record's writer has finished it.
+    [[nodiscard]] bool whole(std::uint32_t index) const noexcept { return slot[index].ready.load_acquire() == generation; }
+    /// Whether it had when the trace was sealed, for good.
+    [[nodiscard]] bool was_whole(std::uint32_t index) const noexcept { return slot[index].unfinished != generation; }
+
+    /// Marks for a snapshot which records are whole now, or, once the trace is sealed, those that every reader sees. Returns
+    /// for how many of them `seen` has a bit.
+    std::uint32_t look(std::uint64_t (&seen)[seen_words], LeftOutTotals<Tiers>& left) const noexcept {
+        bool const over_now = sealed.load_acquire() != 0;
+        std::uint32_t const count = over_now ? kept : claimed(state.load_relaxed());
+        for (std::uint32_t i = 0; i < count; ++i) {
+            if (i % 64 == 0) seen[i / 64] = 0;
+            seen[i / 64] |= std::uint64_t{over_now ? was_whole(i) : whole(i)} << i % 64;
         }
-        std::uint32_t const count = claimed(state.load_relaxed());
-        (void)mark_complete(count, bitmap);
-        over.spans = 0;
-        if (count == P::max_spans) over_bound.look(over);
+        left.spans = 0;
+        if (over_now)
+            left.copy(left_out_at_seal);
+        else if (count == P::max_spans || unsampled())
+            left_out.look(left);
         return count;
     }
 
-    /// Marks which of the first `count` records are whole, and returns how many are not yet.
-    std::uint32_t mark_complete(std::uint32_t count, std::uint64_t (&bitmap)[bitmap_words]) const noexcept {
-        std::uint32_t missing = 0;
-        for (std::uint32_t word = 0; word * 64 < count; ++word) {
-            std::uint64_t bits = 0;
-            for (std::uint32_t i = word * 64; i < count && i < word * 64 + 64; ++i) {
-                bool const whole = slot[i].ready.load_acquire() == generation;
-                bits |= std::uint64_t{whole} << (i & 63);
-                missing += whole ? 0 : 1;
-            }
-            bitmap[word] = bits;
+    /// Spans that came after the seal, in whatever way.
+    [[nodiscard]] std::uint64_t late_by_now() const noexcept {
+        return late.load_relaxed() + (has_left_out() ? left_out.since(left_out_at_seal) : 0);
+    }
+
+    /// Ends a span of an unsampled trace; false, and nothing done, in a sampled one. A span without a source costs the
+    /// thread that started the trace two comparisons and an addition, and any other one an atomic addition.
+    [[gnu::always_inline]] bool leave_out(Record const& record) noexcept {
+        if constexpr (!may_leave_out<P>) return false;
+        if (left_out_by == __builtin_thread_pointer() && record.source == no_source) [[likely]] {
+            left_out.add_own();
+            return true;
         }
-        return missing;
+        if (!unsampled()) return false;
+        count_left_out(record);
+        return true;
     }
 
 private:
+    /// Only a trace that was full when it was sealed has spans over the bound.
+    [[nodiscard]] bool has_left_out() const noexcept { return kept == P::max_spans || unsampled(); }
+
     void keep_attributes(Record& record, StoredAttribute const* attributes, std::uint64_t at) noexcept {
         if (at + record.attribute_count * attribute_words > text_words) [[unlikely]] {
             drop_attributes(record);
@@ -236,6 +270,9 @@ private:
         return 0;
     }
 
+    [[gnu::noinline]] void count_left_out(Record const& record) noexcept {
+        if (!is_open() || !left_out.add(record.lines, record.source)) late.add_relaxed(1);
+    }
     [[gnu::noinline, gnu::cold]] void commit_unkept(Record const& record) noexcept;
 };
 

@@ -105,6 +105,10 @@ public:
     /// Starts a trace. Allocates only when more traces are in flight than ever before; without memory it records nothing,
     /// and that is counted.
     BasicTracer() noexcept : parent_(trace_->root) {}
+    /// The same with a decision that was made elsewhere in place of the policy's sampler: a caller's, say.
+    explicit BasicTracer(Sampling decision) noexcept : trace_(decision), parent_(trace_->root) {
+        static_assert(detail::check_decision<P>());
+    }
 
     /// A scope named `Label`. `auto span = tracer.span<"index">();`
     template <FixedString Label>
@@ -211,6 +215,8 @@ public:
     }
 
     [[nodiscard]] TraceId trace_id() const noexcept { return trace_->trace_id(); }
+    /// Whether the trace keeps its spans: what to tell those who are called (W3C Trace Context, the `sampled` flag).
+    [[nodiscard]] bool sampled() const noexcept { return !trace_->unsampled(); }
 
 private:
     friend class detail::SpanWriting<SpanType, P, D>;
@@ -223,11 +229,12 @@ private:
         detail::OpenRecord<P, D> open;
         open.template begin<Label>(*trace_.get(), tail, parent_);
         if constexpr ((detail::check_source<P, Given>() && ...)) (open.source(*trace_.get(), source), ...);
-        trace_->keep(detail, open.record.detail);
+        if (trace_->leave_out(open.record)) return;
+        open.record.detail = trace_->keep(detail);
         open.record.end = open.record.start;
         open.record.start = duration.count;
         open.record.timed_elsewhere = true;
-        trace_->commit(open.record, open.attributes);
+        trace_->commit(open.record, nullptr);  // it has none
     }
 
     Ref trace_;
@@ -240,6 +247,8 @@ class [[gnu::unused]] BasicTracer<P, D, false> : public detail::WriteOnly<BasicT
 public:
     using Source = typename P::Tiers::Source;
 
+    BasicTracer() noexcept = default;
+    explicit BasicTracer(Sampling) noexcept { static_assert(detail::check_decision<P>()); }
     template <FixedString Label>
     BasicSpan<P, D, false> span() const& noexcept {
         static_assert(detail::check_use<P, Label, false>());
@@ -314,12 +323,13 @@ public:
         return pass_body(*this, std::forward<Stream>(stream), options...);
     }
     [[nodiscard]] TraceId trace_id() const noexcept { return {}; }
+    [[nodiscard]] bool sampled() const noexcept { return false; }
 };
 
 template <class Self, class P, std::uint64_t D>
 BasicTracer<P, D, P::enabled> detail::SpanWriting<Self, P, D>::tracer() noexcept {
     if constexpr (P::enabled)
-        return {self().trace(), self().open().record.id};
+        return {self().trace(), self().trace().unsampled() ? 0 : self().open().record.id};
     else
         return {};
 }
