@@ -1,7 +1,8 @@
 // Writes the page that prometheus.py asks for: ./interop_prometheus openmetrics|prometheus <rows
 //
 // A row is a line of a tool and a tier in hexadecimal ("-" is an empty one), an outcome, milliseconds, bytes, and the number
-// of its trace. The page also has a ledger, of three traces with a body and two without.
+// of its trace. The page also has a ledger, of three traces with a body and two without, and two pipelines: one that
+// delivered two records, was refused a third and has lost an empty one, and one with a record that waits.
 #include <cstdint>
 #include <iostream>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include <lastbyte/encode/prometheus.hpp>
 #include <lastbyte/lastbyte.hpp>
+#include <lastbyte/pipeline/pipeline.hpp>
 
 using lastbyte::Blob, lastbyte::By, lastbyte::Distribution, lastbyte::Double, lastbyte::ErrorType, lastbyte::Named,
     lastbyte::Sum, lastbyte::Unit;
@@ -67,10 +69,18 @@ int main(int count, char** words) {
         by_size.add(point.complete());
     }
     for (int i = 0; i < 5; ++i) trace(i < 3);
+    lastbyte::Pipeline<> rows, traces;
+    for (std::string_view const record : {"one", "", "two", "three"}) rows.write(record);
+    rows.drain([](std::string_view record) {
+        return record == "three" ? lastbyte::Delivered::never : lastbyte::Delivered::yes;
+    });
+    traces.write("waits");
     std::string page;
     auto const format =
         words[1] == std::string("openmetrics") ? lastbyte::MetricsFormat::openmetrics : lastbyte::MetricsFormat::prometheus;
     lastbyte::write_metrics(page, format, by_tool, by_size, lastbyte::ledger<Telemetry>(),
+                            lastbyte::pipelines(lastbyte::NamedPipeline{"rows", rows.report()},
+                                                lastbyte::NamedPipeline{"traces", traces.report()}),
                             lastbyte::CounterMetric{"points_lost_total", "Lines that \"points\\ndjson\"\nrefused.", 3});
     std::cout << page;
 }

@@ -134,6 +134,15 @@ def judge_page(page, rows, exemplars):
     expect("unbound", page.values["lastbyte_traces_lost_total"].get((("cause", "unbound"),)), 2)
     expect("spans", page.values["lastbyte_spans_recorded_total"].get(()), 5)
     expect("live", page.values["lastbyte_traces_live"].get(()), 0)
+    for name, wanted in {"offered_total": (4, 1), "delivered_total": (2, 0)}.items():
+        for pipeline, number in zip(("rows", "traces"), wanted):
+            expect(f"records {name} of {pipeline}", page.values["lastbyte_pipeline_records_" + name].get(
+                (("pipeline", pipeline),)), number)
+    lost = {dict(labels)["cause"]: number for labels, number in page.values["lastbyte_pipeline_records_lost_total"].items()
+            if dict(labels)["pipeline"] == "rows" and number}
+    expect("records lost of rows", lost, {"too_large": 1, "refused": 1})
+    expect("records waiting", page.values["lastbyte_pipeline_records_pending"].get(
+        (("pipeline", "traces"), ("place", "memory"))), 1)
     expect("own counter", page.values["points_lost_total"].get(()), 3)
     return wrong
 

@@ -395,6 +395,27 @@ TEST_CASE("a record that a thread was still writing at the end is left out, and 
     CHECK(times("\"span_id\":\"0000000000000104\"") == 1);
 }
 
+TEST_CASE("lines that a pipeline brings in another order are an array all the same, its end at the end") {
+    std::vector<std::string> given, lines;
+    {
+        Chrome chrome{"oddkit", given};
+        for (int i = 0; i < 3; ++i) request(chrome, nothing);
+    }
+    REQUIRE(given.size() == 4);
+    bool refuses = true;
+    lastbyte::ChromeLines<Lines> file{lines, refuses};
+    CHECK_FALSE(file.write(given[1]));
+    refuses = false;
+    for (auto const i : {2u, 0u, 1u, 3u}) CHECK(file.write(given[i]));
+    CHECK(is_array(joined(lines)));
+    CHECK(lines[0] == "[" + given[2].substr(1));
+    CHECK(lines[1] == "," + given[0].substr(1));
+    lines.clear();
+    lastbyte::ChromeLines<Lines> empty{lines};
+    CHECK(empty.write("[]"));
+    CHECK(lines == std::vector<std::string>{"[]"});
+}
+
 TEST_CASE("a warm writer allocates nothing") {
     struct Nowhere {
         bool write(std::string_view) noexcept { return true; }

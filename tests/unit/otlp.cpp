@@ -1,7 +1,9 @@
 // OTLP traces: what a Reading becomes, read back field by field, and batches that refuse instead of breaking.
 #include <doctest/doctest.h>
 
+#include <iterator>
 #include <map>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -508,6 +510,51 @@ TEST_CASE("a batch is one resource with the spans of all its traces") {
     Batch elsewhere{Resource{"oddkit"}};  // spans that another thread has encoded
     CHECK(elsewhere.add_encoded(spans));
     CHECK(elsewhere.request() == batch.request());
+}
+
+TEST_CASE("a span has the same bytes whether it is stored in one go or appended field by field") {
+    constexpr char long_key[] =
+        "a-key-of-more-than-127-bytes-that-nobody-would-write-but-somebody-may-generate-from-a-path-of-names-"
+        "and-so-its-length-takes-two-bytes-";
+    std::mt19937_64 random{11};
+    auto const text = [&] {
+        constexpr std::size_t sizes[] = {0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 40, 100, 121, 127, 128, 129, 300};
+        std::string made(sizes[random() % std::size(sizes)], 'x');
+        for (char& c : made) c = static_cast<char>('a' + random() % 26);
+        if (random() % 8 == 0 && !made.empty()) made[random() % made.size()] = static_cast<char>(0x80 + random() % 128);
+        if (random() % 8 == 0) made += "\xc3\xa9t\xc3\xa9";
+        return made;
+    };
+    auto const record = [&](Tracer const& tracer) {
+        for (int i = 0; i < 4; ++i) {
+            auto span = tracer.span<"file:*">(text());
+            Clock::advance_ns(random() % 3'000'000'000);
+            if (random() % 2 == 0) span.source(Source::cache);
+            if (random() % 3 == 0) span.detail(text());
+            if (random() % 4 == 0) span.attribute<"rows">(static_cast<std::int64_t>(random() >> random() % 64));
+            if (random() % 4 == 0) span.attribute<"rank">(-1);
+            if (random() % 4 == 0) span.attribute<"hash">(random() >> random() % 64);
+            if (random() % 4 == 0) span.attribute<"ratio">(0.1 * static_cast<double>(random() % 100));
+            if (random() % 4 == 0) span.attribute<"fresh">(random() % 2 == 0);
+            if (random() % 4 == 0) span.attribute<"text">(text());
+            if (random() % 8 == 0) span.attribute<"text">(text());
+            if (random() % 8 == 0) span.attribute<long_key>(text());
+            if (random() % 16 == 0) span.attribute<"lastbyte.source">(text());
+            if (random() % 16 == 0) span.error(text());
+        }
+    };
+    for (int round = 0; round < 2'000; ++round) {
+        std::string appended;
+        Batch batch{Resource{"oddkit"}};
+        (void)encoded(record, [&](Reading const& done) {
+            CHECK(lastbyte::write_otlp_spans<Noon>(appended, done));
+            CHECK(batch.add(done));
+            return std::string{};
+        });
+        std::string_view const stored = batch.request();
+        REQUIRE(stored.substr(stored.size() - batch.size_bytes()) == appended);
+        for (auto const& span : Request{stored}.spans) REQUIRE(span.ascending());
+    }
 }
 
 TEST_CASE("a batch of one is what write_otlp writes") {

@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <lastbyte/encode/prometheus.hpp>
+#include <lastbyte/pipeline/report.hpp>
 
 using namespace lastbyte;
 
@@ -55,6 +57,27 @@ std::string lines(std::string const& page, std::string_view beginning) {
     return found;
 }
 bool has(std::string const& page, std::string_view text) { return page.find(text) != std::string::npos; }
+
+/// A report whose counts are 1000, 1001, and so on.
+template <class Report>
+constexpr std::size_t counts_of = sizeof(Report) / sizeof(std::uint64_t);
+template <class Report>
+Report counted() {
+    Report report;
+    auto* const counts = reinterpret_cast<std::uint64_t*>(&report);
+    for (std::size_t i = 0; i < counts_of<Report>; ++i) counts[i] = 1000 + i;
+    return report;
+}
+/// How many of them the page has exactly once.
+template <class Report>
+std::size_t shown_once(std::string const& page) {
+    std::size_t shown = 0;
+    for (std::size_t i = 0; i < counts_of<Report>; ++i) {
+        auto const value = " " + std::to_string(1000 + i) + "\n";
+        shown += page.find(value) != std::string::npos && page.find(value) == page.rfind(value) ? 1u : 0u;
+    }
+    return shown;
+}
 
 }  // namespace
 
@@ -196,23 +219,50 @@ TEST_CASE("bounds outside the histogram's range are left out") {
 }
 
 TEST_CASE("every count of a ledger is on the page, each under its own cause") {
-    LedgerReport report;
-    auto* const counts = reinterpret_cast<std::uint64_t*>(&report);
-    constexpr std::size_t size = sizeof report / sizeof *counts;
-    for (std::size_t i = 0; i < size; ++i) counts[i] = 1000 + i;
+    auto const report = counted<LedgerReport>();
     auto const page = prometheus_of(report);
-    for (std::size_t i = 0; i < size; ++i) {
-        auto const value = " " + std::to_string(1000 + i) + "\n";
-        CAPTURE(i);
-        CHECK(page.find(value) != std::string::npos);
-        CHECK(page.find(value) == page.rfind(value));
-    }
+    CHECK(shown_once<LedgerReport>(page) == counts_of<LedgerReport>);
     CHECK(lines(page, "lastbyte_spans_lost") ==
           "lastbyte_spans_lost_total{cause=\"over_bound\"} 1006\n"
-          "lastbyte_spans_lost_total{cause=\"late\"} 1007\n"
-          "lastbyte_spans_lost_total{cause=\"unstored\"} 1008\n");
+          "lastbyte_spans_lost_total{cause=\"unsampled\"} 1007\n"
+          "lastbyte_spans_lost_total{cause=\"late\"} 1008\n"
+          "lastbyte_spans_lost_total{cause=\"unstored\"} 1009\n");
     CHECK(lines(page, "lastbyte_traces_live") == "lastbyte_traces_live 1004\n");
     CHECK(has(prometheus_of(NamedLedger{"docs", report}), "docs_traces_started_total 1000\n"));
+}
+
+TEST_CASE("every count of a pipeline is on the page, each loss under its own cause") {
+    auto const report = counted<PipelineReport>();
+    auto const page = prometheus_of(report);
+    CHECK(shown_once<PipelineReport>(page) == counts_of<PipelineReport>);
+    CHECK(lines(page, "lastbyte_pipeline_records_lost") ==
+          "lastbyte_pipeline_records_lost_total{cause=\"full\"} 1003\n"
+          "lastbyte_pipeline_records_lost_total{cause=\"evicted\"} 1004\n"
+          "lastbyte_pipeline_records_lost_total{cause=\"too_large\"} 1005\n"
+          "lastbyte_pipeline_records_lost_total{cause=\"no_memory\"} 1006\n"
+          "lastbyte_pipeline_records_lost_total{cause=\"refused\"} 1007\n"
+          "lastbyte_pipeline_records_lost_total{cause=\"spool_lost\"} 1008\n");
+    CHECK(report.lost() == 1003 + 1004 + 1005 + 1006 + 1007 + 1008);
+    CHECK(lines(page, "# TYPE lastbyte_pipeline_records_pending") == "# TYPE lastbyte_pipeline_records_pending gauge\n");
+}
+
+TEST_CASE("several pipelines are one family each, with their names as a label") {
+    PipelineReport rows, traces;
+    rows.delivered = 7;
+    traces.delivered = 8;
+    auto const page = openmetrics_of(pipelines(NamedPipeline{"rows", rows}, NamedPipeline{"traces", traces}));
+    CHECK(lines(page, "# HELP lastbyte_pipeline_records_delivered") ==
+          "# HELP lastbyte_pipeline_records_delivered Records that the transport took.\n");
+    CHECK(lines(page, "lastbyte_pipeline_records_delivered") ==
+          "lastbyte_pipeline_records_delivered_total{pipeline=\"rows\"} 7\n"
+          "lastbyte_pipeline_records_delivered_total{pipeline=\"traces\"} 8\n");
+    CHECK(lines(page, "# TYPE lastbyte_pipeline_records_lost") == "# TYPE lastbyte_pipeline_records_lost counter\n");
+    CHECK(has(page, "lastbyte_pipeline_records_lost_total{pipeline=\"traces\",cause=\"full\"} 0\n"));
+
+    std::vector<NamedPipeline<PipelineReport>> as_many_as_there_are;
+    CHECK(prometheus_of(as_many_as_there_are).empty());
+    as_many_as_there_are.assign({{"rows", rows}, {"traces", traces}});
+    CHECK(openmetrics_of(as_many_as_there_are) == page);
 }
 
 TEST_CASE("an empty rollup is a page of descriptions") {

@@ -127,6 +127,34 @@ TEST_CASE("random bytes become a valid string that every output gets alike") {
     }
 }
 
+TEST_CASE("what is stored directly has the bytes of what is appended, and knows whether its texts were UTF-8") {
+    std::mt19937_64 random{5};
+    for (int round = 0; round < 20'000; ++round) {
+        std::uint64_t const number = random() >> random() % 64;
+        std::string text(random() % 40, ' ');
+        for (char& c : text) c = static_cast<char>(random() % 0x80);
+        if (round % 2 == 0 && !text.empty()) text[random() % text.size()] = static_cast<char>(random() % 256);
+        if (round % 5 == 0) text += "\xc3\xa9";
+        std::string appended;
+        append_varint(appended, number);
+        append_fixed64_field(appended, 1, number);
+        append_big_endian(appended, number);
+        append(appended, text);
+
+        char stored[128];
+        Direct to{stored};
+        to.varint(number);
+        to.byte(1 << 3 | 1);
+        to.little_endian(number);
+        to.big_endian(number);
+        to.text(text);
+        REQUIRE(std::string_view{stored, to.at} == appended);
+        REQUIRE(to.utf8 == wire::is_utf8(text));
+        to.text("fine");
+        REQUIRE(to.utf8 == wire::is_utf8(text));
+    }
+}
+
 TEST_CASE("messages have the same bytes whether their length is counted first or put right afterwards") {
     std::vector<std::size_t> sizes{0, 1, 2'000'000};
     for (std::size_t edge : {127u, 128u, 16'383u, 16'384u, 2'097'151u})

@@ -28,6 +28,7 @@ struct ChromeReport {
     std::uint64_t refused = 0;    ///< lost: the transport refused the line (its own report says why), or after close()
     std::uint64_t too_large = 0;  ///< lost: over `max_trace_bytes`, or no memory
     std::uint64_t unstored = 0;   ///< lost: there was no memory for this trace when it began, so it has no spans
+    std::uint64_t unsampled = 0;  ///< passed over: its sampler, or its caller, wants no spans of this trace
 };
 
 /// Traces as they end, to one transport: `ChromeTrace<FileSink> chrome{"oddkit", "trace.json"};`, then in the callback
@@ -62,7 +63,7 @@ public:
     ~ChromeTrace() { close(); }
 
     /// Writes a trace: a slice called `name` with these attributes, and one for each recorded span. False when it was
-    /// lost; report() says why.
+    /// lost; report() says why. A trace that is not sampled is passed over, counted, and true.
     template <class P, std::uint64_t D>
     bool add(BasicReading<P, D> const& reading, std::string_view name = {},
              std::initializer_list<Attribute> attributes = {}) noexcept {
@@ -71,6 +72,10 @@ public:
                       "request: catch and count inside it, and declare it noexcept.");
         if (closed_) return lose(report_.refused);
         if (reading.trace_id() == TraceId{}) return lose(report_.unstored);
+        if (!reading.sampled()) {
+            ++report_.unsampled;
+            return true;
+        }
         if (opening_size_ == 0) return lose(report_.too_large);
         std::uint32_t const lanes_named = lanes_named_;
         bool const fits =
@@ -91,6 +96,7 @@ public:
     /// What the transport says of itself: that its file is open.
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(transport_); }
     [[nodiscard]] Transport& transport() noexcept { return transport_; }
+    [[nodiscard]] Transport const& transport() const noexcept { return transport_; }
     [[nodiscard]] ChromeReport report() const noexcept { return report_; }
 
 private:
@@ -248,6 +254,37 @@ private:
     bool opened_ = false;
     bool closed_ = false;
     ChromeReport report_;
+};
+
+/// What a Worker writes the lines of a `ChromeTrace<Pipeline<>>` to: `Worker<ChromeLines<FileSink>>`. A pipeline keeps the
+/// order of one thread's lines and not that of all; so whichever comes first opens the array. The end has to come last:
+/// flush() the worker, close() the trace, stop() the worker. One thread's at a time.
+template <class Transport>
+class ChromeLines {
+public:
+    template <class... Args>
+    requires std::is_constructible_v<Transport, Args...>
+    explicit ChromeLines(Args&&... args) noexcept(std::is_nothrow_constructible_v<Transport, Args...>)
+        : transport_(std::forward<Args>(args)...) {}
+
+    bool write(std::string_view line) noexcept {
+        bool const is_end = line == "]" || line == "[]";
+        line_.cut(0);
+        detail::append(line_, is_end ? (opened_ ? "]" : "[]") : opened_ ? "," : "[");
+        if (!is_end) detail::append(line_, line.substr(1));
+        bool const written = !line_.overflowed() && transport_.write(line_.view());
+        opened_ = opened_ || written;
+        return written;
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(transport_); }
+    [[nodiscard]] Transport& transport() noexcept { return transport_; }
+    [[nodiscard]] Transport const& transport() const noexcept { return transport_; }
+
+private:
+    Transport transport_;
+    detail::BoundedBuffer line_{std::size_t{17} << 20};
+    bool opened_ = false;
 };
 
 }  // namespace lastbyte

@@ -1,7 +1,7 @@
 // OTLP traces as protobuf: an ExportTraceServiceRequest from Readings, as every OpenTelemetry collector takes it.
 //
 // The official SDK keeps each span as a tree of heap objects and encodes it later; here a Reading's spans go from the
-// trace's block straight to wire bytes, inside the callback. About 50 ns a span, 25 more an attribute, no allocation.
+// trace's block straight to wire bytes, inside the callback. About 40 ns a span, 10 more an attribute, no allocation.
 // POST it to /v1/traces with Content-Type: application/x-protobuf.
 #pragma once
 
@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
+#include <type_traits>
 
 #include <lastbyte/encode/parts/batch.hpp>
 #include <lastbyte/encode/parts/otlp_envelope.hpp>
+#include <lastbyte/encode/parts/otlp_span.hpp>
 #include <lastbyte/encode/parts/resource.hpp>
 #include <lastbyte/encode/parts/semantics.hpp>
 #include <lastbyte/encode/protobuf.hpp>
@@ -43,63 +45,53 @@ struct OtlpProtobuf : detail::OtlpEnvelope {
     /// The root and its children, each as ScopeSpans.spans.
     template <TextOutput Out, class P, std::uint64_t D>
     static void append_spans(Out& out, detail::RootSpan<P, D> const& root) {
-        using detail::Joined, detail::AttributeValue, detail::SpanKind;
-        detail::protobuf::Piece<18> trace_id;
-        detail::append_otlp_id(trace_id, 1, root.trace_id());
-
-        Head const head{root.id(), {}, {root.name()}, SpanKind::server, root.start_ns(), root.end_ns()};
-        append_span(out, trace_id, head, [&](auto& to) {
-            root.attributes([&](Joined key, AttributeValue const& value) { attribute(to, key, value); });
+        using namespace detail;
+        OtlpSpanHead head{root.trace_id(),  root.id(),       {},           {root.name()},
+                          SpanKind::server, root.start_ns(), root.end_ns()};
+        protobuf::append_message(out, 2, [&](auto& to) {
+            append_span_head(to, head);
+            root.attributes([&](Joined key, AttributeValue const& value) { append_otlp_attribute(to, 9, key, value); });
             dropped(to, root.dropped_attributes());
-            if (root.status() == detail::StatusCode::error) status(to, {});
+            if (root.status() == StatusCode::error) status(to, {});
         });
+        head.kind = SpanKind::internal;
         for (auto const span : root.spans()) {
-            std::uint64_t const start = root.start_ns() + span.start_ns();
-            std::uint64_t const end = start + span.duration_ns();
-            Joined const name{span.stem(), span.tail()};
-            append_span(out, trace_id, {span.id(), span.parent_id(), name, SpanKind::internal, start, end},
-                        [&](auto& to) {
-                            detail::span_attributes(
-                                span, [&](Joined key, AttributeValue const& value) { attribute(to, key, value); });
-                            dropped(to, detail::hidden_attributes(span));
-                            if (!span.failed()) return;
-                            exception(to, end, detail::error_message(span));
-                            status(to, detail::error_message(span));
-                        });
+            head.id = span.id();
+            head.parent = span.parent_id();
+            head.name = {span.stem(), span.tail()};
+            head.start_ns = root.start_ns() + span.start_ns();
+            head.end_ns = head.start_ns + span.duration_ns();
+            if constexpr (std::is_same_v<Out, BoundedBuffer>)
+                if (put_otlp_span(out, head, span)) [[likely]]
+                    continue;
+            append_span(out, head, span);
         }
     }
 
 private:
-    /// The fields of a Span that every span has.
-    struct Head {
-        SpanId id, parent;
-        detail::Joined name;
-        detail::SpanKind kind;
-        std::uint64_t start_ns, end_ns;
-    };
-
-    template <TextOutput Out, class Rest>
-    static void append_span(Out& out, detail::protobuf::Piece<18> const& trace_id, Head const& head, Rest const& rest) {
-        using namespace detail::protobuf;
-        Piece<38> ids;
-        trace_id.to(ids);
-        detail::append_otlp_id(ids, 2, head.id);
-        if (head.parent != SpanId{}) detail::append_otlp_id(ids, 4, head.parent);
-        Piece<20> times;
-        append_varint_field(times, 6, static_cast<std::uint64_t>(head.kind));
-        append_fixed64_field(times, 7, head.start_ns);
-        append_fixed64_field(times, 8, head.end_ns);
-
-        append_message(out, 2, [&](auto& to) {
-            ids.to(to);
-            append_text_field(to, 5, head.name.stem, head.name.tail);
-            times.to(to);
-            rest(to);
+    template <TextOutput Out, class SpanView>
+    [[gnu::noinline]] static void append_span(Out& out, detail::OtlpSpanHead const& head, SpanView const& span) {
+        using namespace detail;
+        protobuf::append_message(out, 2, [&](auto& to) {
+            append_span_head(to, head);
+            span_attributes(span,
+                            [&](Joined key, AttributeValue const& value) { append_otlp_attribute(to, 9, key, value); });
+            dropped(to, hidden_attributes(span));
+            if (!span.failed()) return;
+            exception(to, head.end_ns, error_message(span));
+            status(to, error_message(span));
         });
     }
     template <TextOutput Out>
-    static void attribute(Out& out, detail::Joined key, detail::AttributeValue const& value) {
-        detail::append_otlp_attribute(out, 9, key, value);
+    static void append_span_head(Out& out, detail::OtlpSpanHead const& head) {
+        using namespace detail::protobuf;
+        detail::append_otlp_id(out, 1, head.trace);
+        detail::append_otlp_id(out, 2, head.id);
+        if (head.parent != SpanId{}) detail::append_otlp_id(out, 4, head.parent);
+        append_text_field(out, 5, head.name.stem, head.name.tail);
+        append_varint_field(out, 6, static_cast<std::uint64_t>(head.kind));
+        append_fixed64_field(out, 7, head.start_ns);
+        append_fixed64_field(out, 8, head.end_ns);
     }
     template <TextOutput Out>
     static void dropped(Out& out, std::uint64_t count) {

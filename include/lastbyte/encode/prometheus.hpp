@@ -7,12 +7,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <lastbyte/core/ledger.hpp>
 #include <lastbyte/core/text.hpp>
 #include <lastbyte/encode/json.hpp>
+#include <lastbyte/encode/parts/metric_parts.hpp>
+#include <lastbyte/encode/parts/metrics_text.hpp>
+#include <lastbyte/encode/parts/pipeline_metrics.hpp>
 #include <lastbyte/telemetry/rollup.hpp>
 
 namespace lastbyte {
@@ -30,16 +35,6 @@ enum class MetricsFormat : std::uint8_t { prometheus, openmetrics };
                                                 : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-/// A count of your own on a page: `CounterMetric{"points_lost", "Lines that the file refused.", report.rows_lost}`.
-struct CounterMetric {
-    std::string_view name, help;
-    std::uint64_t value;
-};
-/// The ledger of one of several policies: its metrics begin with `prefix` instead of `lastbyte`.
-struct NamedLedger {
-    std::string_view prefix;
-    LedgerReport report;
-};
 /// A rollup with bounds of your own for its distributions: 2^First, 2^(First+Step), … 2^Last, in nanoseconds or in what the
 /// field counts; those outside a histogram's range are left out. `prometheus(out, with_bounds<10, 40, 2>(by_tool))`.
 template <class R, unsigned First, unsigned Last, unsigned Step>
@@ -55,9 +50,11 @@ template <unsigned First, unsigned Last, unsigned Step = 1, class R>
     return {rollup};
 }
 
-/// Appends one whole page: rollups, LedgerReports, NamedLedgers and CounterMetrics, each metric name once.
+/// Appends one whole page: rollups, LedgerReports, NamedLedgers, PipelineReports (of several pipelines: pipelines(...)) and
+/// CounterMetrics, each metric name once.
 ///
-///     lastbyte::write_metrics(page, lastbyte::metrics_format_for(accept), by_tool, lastbyte::ledger<Telemetry>());
+///     lastbyte::write_metrics(page, lastbyte::metrics_format_for(accept), by_tool, lastbyte::ledger<Telemetry>(),
+///                             points.transport().report());
 ///
 /// A distribution is a histogram with a bound at each power of two from 65 µs to 69 s (of other units: at each power of four
 /// from 64 to 2^30), a sum is a counter, a dimension is a label; what other tools write with a dot is written with `_`. An
@@ -77,26 +74,6 @@ void openmetrics(Out& out, Parts&&... parts) {
 
 namespace detail {
 
-/// What both formats allow in a name; a colon is for rules that users write.
-constexpr char metric_character(char c) noexcept {
-    bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return letter || (c >= '0' && c <= '9') ? c : '_';
-}
-template <TextOutput Out>
-constexpr void append_metric_name(Out& out, std::string_view name) {
-    if (!name.empty() && name[0] >= '0' && name[0] <= '9') append(out, "_");
-    for (char const c : name) {
-        char const allowed = metric_character(c);
-        out.append(&allowed, 1);
-    }
-}
-
-constexpr bool same_label(std::string_view a, std::string_view b) noexcept {
-    if (a.size() != b.size()) return false;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if (metric_character(a[i]) != metric_character(b[i])) return false;
-    return true;
-}
 /// Whether the dimensions make labels that differ from each other and from those that the formats take for themselves.
 template <class R>
 constexpr bool labels_differ() noexcept {
@@ -107,34 +84,6 @@ constexpr bool labels_differ() noexcept {
             if (same_label(name, R::dimension_info[j].name)) return false;
     }
     return true;
-}
-
-/// Backslashes, newlines and quotes escaped, as label values have it, and the help of OpenMetrics.
-template <TextOutput Out>
-constexpr void append_label_text(Out& out, std::string_view text, bool quotes = true) {
-    std::size_t clean = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        char const c = text[at];
-        if (c != '\\' && c != '\n' && (c != '"' || !quotes)) continue;
-        append(out, text.substr(clean, at - clean));
-        append(out, c == '\\' ? "\\\\" : c == '\n' ? "\\n" : "\\\"");
-        clean = at + 1;
-    }
-    append(out, text.substr(clean));
-}
-
-/// Nanoseconds as seconds, every digit: 1048576 is "0.001048576".
-template <TextOutput Out>
-constexpr void append_seconds(Out& out, std::uint64_t ns) {
-    append_unsigned(out, ns / 1'000'000'000);
-    char fraction[10] = {'.'};
-    std::size_t length = 0;
-    std::uint64_t rest = ns % 1'000'000'000;
-    for (std::size_t i = 9; i >= 1; --i, rest /= 10) {
-        fraction[i] = static_cast<char>('0' + rest % 10);
-        if (length == 0 && fraction[i] != '0') length = i + 1;
-    }
-    if (length != 0) out.append(fraction, length);
 }
 
 /// One page, family by family: a family is its description and then its samples, or a parser refuses all of it.
@@ -158,6 +107,12 @@ public:
     }
     void add(LedgerReport const& report) { add(NamedLedger{"lastbyte", report}); }
     void add(NamedLedger const& ledger);
+    template <PipelineCounts Report>
+    void add(Report const& report) {
+        add(pipelines(NamedPipeline{{}, report}));
+    }
+    template <PipelineRange Range>
+    void add(Range const& reports);
     template <class R, unsigned First, unsigned Last, unsigned Step>
     void add(WithBounds<R, First, Last, Step> const& part) {
         add_rollup(part.rollup, [](bool) { return Bounds{First, Last, Step}; });
@@ -252,26 +207,27 @@ private:
 
 template <TextOutput Out>
 void MetricsPage<Out>::add(NamedLedger const& ledger) {
-    auto const& [prefix, is] = ledger;
-    counter({prefix, "traces_started"}, "Traces that began.", is.traces_started);
-    counter({prefix, "traces_finished"}, "Traces whose callback got a Reading.", is.traces_finished);
-    family({prefix, "traces_lost"}, "counter", "Traces that ended without a Reading, by cause.");
-    sample({prefix, "traces_lost"}, is.traces_unbound, "_total", "unbound");
-    sample({prefix, "traces_lost"}, is.traces_unstored, "_total", "unstored");
-    gauge({prefix, "traces_live"}, "Traces that are neither finished nor lost yet.", is.traces_live);
-    counter({prefix, "spans_recorded"}, "Spans that were recorded.", is.spans_recorded);
-    family({prefix, "spans_lost"}, "counter", "Spans that no Reading has, by cause.");
-    sample({prefix, "spans_lost"}, is.spans_over_bound, "_total", "over_bound");
-    sample({prefix, "spans_lost"}, is.spans_late, "_total", "late");
-    sample({prefix, "spans_lost"}, is.spans_unstored, "_total", "unstored");
-    family({prefix, "texts_lost"}, "counter", "Texts of spans that are not kept whole, by cause.");
-    sample({prefix, "texts_lost"}, is.texts_cut, "_total", "cut");
-    sample({prefix, "texts_lost"}, is.texts_dropped, "_total", "dropped");
-    counter({prefix, "attributes_lost"}, "Attributes beyond a span's bound, or without room.", is.attributes_dropped);
-    counter({prefix, "sources_unknown"}, "Sources outside the policy's enum.", is.sources_unknown);
-    counter({prefix, "callbacks_threw"}, "Callbacks that threw an exception, which was swallowed.", is.callbacks_threw);
-    counter({prefix, "seals_refused"}, "Seals while no body was being produced, or a second time.", is.seals_refused);
-    counter({prefix, "bodies_refused"}, "Second bodies of one trace, consumed without its Reading.", is.bodies_refused);
+    for_each_ledger_family(ledger.report, [&](LedgerFamily const& one, std::initializer_list<LedgerCause> causes) {
+        family({ledger.prefix, one.name}, one.rises ? "counter" : "gauge", one.help);
+        for (auto const& [cause, count] : causes) sample({ledger.prefix, one.name}, count, one.rises ? "_total" : "", cause);
+    });
+}
+
+template <TextOutput Out>
+template <PipelineRange Range>
+void MetricsPage<Out>::add(Range const& reports) {
+    if (!(reports.begin() != reports.end())) return;
+    for (auto const& metric : pipeline_metrics<std::remove_cvref_t<decltype(reports.begin()->report)>>) {
+        if (metric.begins_family()) family({"lastbyte_pipeline", metric.name}, metric.type, metric.help);
+        for (auto const& one : reports) {
+            begin({"lastbyte_pipeline", metric.name}, metric.is_counter() ? "_total" : "");
+            label("pipeline", one.name);
+            label(metric.label, metric.value);
+            value_follows();
+            append_unsigned(out_, one.report.*metric.count);
+            text("\n");
+        }
+    }
 }
 
 template <TextOutput Out>

@@ -1,9 +1,9 @@
 // Protobuf's wire format: the primitives of every protobuf encoder here, appended to any output.
 //
-// A message carries its length in front. Into memory it is written behind one byte for that, which is put right
-// afterwards; an output that only appends gets the length from a first run into a counter. Either way it is the
-// shortest varint, byte for byte what other encoders write. A text that is no UTF-8 would make a parser refuse the
-// whole request, so each such byte becomes U+FFFD.
+// A message carries its length in front: into memory it is put right afterwards, an output that only appends gets it
+// from a first run into a counter, and either way it is the shortest varint, as other encoders write it. A text that is
+// no UTF-8 would make a parser refuse the whole request, so each such byte becomes U+FFFD. Where many small fields
+// follow each other, `Direct` stores them without asking for room again, and finds out whether the texts were UTF-8.
 #pragma once
 
 #include <bit>
@@ -20,26 +20,10 @@ namespace lastbyte::detail::protobuf {
 /// How a field's value is laid out: the low three bits of its tag.
 enum class Wire : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-/// A few bytes put together on the stack, so that an output is called once for several small fields. Whoever declares
-/// one knows that `N` suffices.
-template <std::size_t N>
-struct Piece {
-    char bytes[N];
-    std::size_t size = 0;
-
-    Piece() noexcept {}
-    void append(char const* more, std::size_t count) noexcept {
-        std::memcpy(bytes + size, more, count);
-        size += count;
-    }
-    template <TextOutput Out>
-    void to(Out& out) const {
-        out.append(bytes, size);
-    }
-};
-
 constexpr std::size_t varint_size(std::uint64_t value) noexcept {
-    return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+    if (value < 0x80) [[likely]]
+        return 1;
+    return (static_cast<std::size_t>(std::bit_width(value)) + 6) / 7;
 }
 
 /// 1 to 10 bytes, least significant seven bits first.
@@ -77,16 +61,19 @@ constexpr void append_varint_field(Out& out, std::uint32_t field, std::uint64_t 
     append_varint(out, value);
 }
 
+/// A number's bytes, the least significant first.
+struct Eight {
+    char bytes[8];
+};
+constexpr Eight little_endian(std::uint64_t value) noexcept {
+    return std::bit_cast<Eight>(std::endian::native == std::endian::little ? value : __builtin_bswap64(value));
+}
+
 /// A fixed64 or sfixed64.
 template <TextOutput Out>
 constexpr void append_fixed64_field(Out& out, std::uint32_t field, std::uint64_t value) {
     append_tag(out, field, Wire::fixed64);
-    char bytes[8]{};
-    for (char& byte : bytes) {
-        byte = static_cast<char>(value & 0xff);
-        value >>= 8;
-    }
-    out.append(bytes, sizeof bytes);
+    out.append(little_endian(value).bytes, 8);
 }
 
 template <TextOutput Out>
@@ -97,9 +84,7 @@ constexpr void append_double_field(Out& out, std::uint32_t field, double value) 
 /// 64 bits as eight bytes, the most significant first: how OTLP has its ids.
 template <TextOutput Out>
 constexpr void append_big_endian(Out& out, std::uint64_t value) {
-    char bytes[8]{};
-    for (int i = 7; i >= 0; --i, value >>= 8) bytes[i] = static_cast<char>(value & 0xff);
-    out.append(bytes, sizeof bytes);
+    out.append(little_endian(__builtin_bswap64(value)).bytes, 8);
 }
 
 /// How many bytes at the front are ASCII; eight at a time.
@@ -128,6 +113,54 @@ inline std::size_t utf8_size(std::string_view text) noexcept {
     }
     return size;
 }
+
+/// Stores where there is room, and takes every text for UTF-8. What was stored is right if `utf8` is still true; else
+/// it has to be done again with utf8_size and append_utf8. To be kept in a local variable and handed on by value: a
+/// store of a char may change whatever is behind a reference, so `at` would be loaded again after each.
+struct Direct {
+    char* at;
+    bool utf8 = true;
+
+    void byte(unsigned value) noexcept { *at++ = static_cast<char>(value); }
+    void varint(std::uint64_t value) noexcept {
+        for (; value >= 0x80; value >>= 7) byte(static_cast<unsigned>(value) | 0x80);
+        byte(static_cast<unsigned>(value));
+    }
+    void little_endian(std::uint64_t value) noexcept { eight(protobuf::little_endian(value)); }
+    void big_endian(std::uint64_t value) noexcept { eight(protobuf::little_endian(__builtin_bswap64(value))); }
+    /// A call of memcpy takes longer than most texts, which are short: those are copied as two pieces that overlap.
+    [[gnu::always_inline]] void text(std::string_view text) noexcept {
+        char const* const from = text.data();
+        std::size_t const size = text.size();
+        std::uint64_t high = 0;
+        if (size >= 8) {
+            for (std::size_t i = 0; i + 8 < size; i += 8) high |= copy<std::uint64_t>(from, i);
+            high |= copy<std::uint64_t>(from, size - 8);
+        } else if (size >= 4) {
+            high = copy<std::uint32_t>(from, 0) | copy<std::uint32_t>(from, size - 4);
+        } else if (size >= 2) {
+            high = copy<std::uint16_t>(from, 0) | copy<std::uint16_t>(from, size - 2);
+        } else if (size == 1) {
+            high = copy<std::uint8_t>(from, 0);
+        }
+        at += size;
+        if ((high & 0x8080'8080'8080'8080) != 0) [[unlikely]]
+            utf8 = utf8 && utf8_size(text) == size;
+    }
+
+private:
+    void eight(Eight const& bytes) noexcept {
+        std::memcpy(at, &bytes, sizeof bytes);
+        at += sizeof bytes;
+    }
+    template <class Word>
+    Word copy(char const* from, std::size_t where) noexcept {
+        Word word;
+        std::memcpy(&word, from + where, sizeof word);
+        std::memcpy(at + where, &word, sizeof word);
+        return word;
+    }
+};
 
 /// A text without its tag and length; `size` is its utf8_size.
 template <TextOutput Out>

@@ -23,6 +23,7 @@ struct BatchReport {
     std::uint64_t full = 0;       ///< refused: send the request, clear(), and add it again
     std::uint64_t too_large = 0;  ///< lost: longer than an empty batch
     std::uint64_t unstored = 0;   ///< lost: there was no memory for this trace when it began, so it has no spans
+    std::uint64_t unsampled = 0;  ///< passed over: its sampler, or its caller, wants no spans of this trace
 };
 
 /// Encoded traces of one service, up to `max_bytes` a request. One thread's at a time: give each worker its own, or put
@@ -54,11 +55,16 @@ public:
     Batch& operator=(Batch const&) = delete;
 
     /// Encodes a trace: a root span called `name` with these attributes, and a child for each recorded span. False when
-    /// nothing of it was taken; report() says why. Nothing throws; one clock_gettime.
+    /// nothing of it was taken; report() says why. A trace that is not sampled is passed over, counted, and true. Nothing
+    /// throws; one clock_gettime.
     template <class P, std::uint64_t D>
     bool add(BasicReading<P, D> const& reading, std::string_view name = {},
              std::initializer_list<Attribute> attributes = {}) noexcept {
         if (reading.trace_id() == TraceId{}) return lose(report_.unstored);
+        if (!reading.sampled()) {
+            ++report_.unsampled;
+            return true;
+        }
         detail::RootSpan<P, D> const root{reading, name, attributes, start_unix_ns<WallClock>(reading)};
         return take([&] { Format::append_spans(bytes_, root); });
     }

@@ -70,7 +70,7 @@ struct NamedTiers;
 template <class Source, FixedString... Names, class... Labels, class... Passed>
 struct NamedTiers<TierRules<Source, FirstWins<Names, Labels, Passed>...>> {
     template <class Reading, class Each>
-    static void of(Reading const& reading, Each each) {
+    static void of(Reading const& reading, [[maybe_unused]] Each each) {
         using Rules = TierRules<Source, FirstWins<Names, Labels, Passed>...>;
         [[maybe_unused]] std::uint32_t earlier = 0;  // the lines that stand before this one
         (((Rules::lines_called(Names.view()) & earlier) == 0
