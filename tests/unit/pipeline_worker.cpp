@@ -350,6 +350,80 @@ TEST_CASE("what a stopped worker left in the spool, the next one delivers first"
     CHECK(pipeline.report().balanced());
 }
 
+TEST_CASE("small records are joined when they leave the spool, in their order") {
+    Pipeline<> pipeline;
+    Connection connection;
+    SpoolPath spool;
+    WorkerOptions options = spool.options();
+    options.batch_bytes = 4096;
+    connection.backend->become(Backend::down);
+    Worker worker{pipeline, options, connection};
+    for (int n = 0; n < 300; ++n) {
+        write_lines(pipeline, n, n + 1);
+        REQUIRE(worker.flush(milliseconds(5'000)));  // each goes to the disk by itself
+    }
+    int const failed = connection.backend->attempts();
+    connection.backend->become(Backend::up);
+    CHECK(eventually([&] { return pipeline.report().delivered == 300; }));
+    CHECK(connection.backend->got() == lines(0, 300));
+    CHECK(connection.backend->attempts() - failed <= 5);  // the first, which was tried, and 1,090 bytes
+    CHECK(pipeline.report().balanced());
+}
+
+TEST_CASE("what a backend didn't take comes again as it was, joined with nothing: it may know it by a hash") {
+    Pipeline<> pipeline;
+    SpoolPath spool;
+    WorkerOptions options = spool.options();
+    options.batch_bytes = 4096;
+    options.first_pause = options.longest_pause = milliseconds(600'000);
+    std::mutex mutex;
+    std::vector<std::string> texts;
+    std::atomic<bool> up{false};
+    Worker worker{pipeline, options, [&](std::string_view text) {
+                      std::lock_guard const lock{mutex};
+                      texts.emplace_back(text);
+                      return up.load();
+                  }};
+    for (int n = 0; n < 3; ++n) {
+        write_lines(pipeline, n, n + 1);
+        REQUIRE(eventually([&] { return pipeline.report().in_spool == static_cast<unsigned>(n) + 1; }));
+    }
+    CHECK(worker.flush(milliseconds(20'000)));  // ends the pause
+    up = true;
+    CHECK(worker.flush(milliseconds(20'000)));
+    CHECK(eventually([&] { return pipeline.report().delivered == 3; }));
+    std::lock_guard const lock{mutex};
+    CHECK(texts == std::vector<std::string>{"0\n", "0\n", "0\n", "1\n2\n"});
+}
+
+TEST_CASE("stop delivers what is in the spool when the backend is back") {
+    Pipeline<> pipeline;
+    Connection connection;
+    SpoolPath spool;
+    WorkerOptions options = spool.options();
+    options.first_pause = options.longest_pause = milliseconds(600'000);  // by itself it would not be tried again
+    connection.backend->become(Backend::down);
+    Worker worker{pipeline, options, connection};
+    write_lines(pipeline, 0, 100);
+    CHECK(eventually([&] { return pipeline.report().in_spool == 100; }));
+    connection.backend->become(Backend::up);
+    CHECK(worker.stop(milliseconds(20'000)));
+    CHECK(connection.backend->got() == lines(0, 100));
+    CHECK(pipeline.report().pending() == 0);
+}
+
+TEST_CASE("stop doesn't wait for a backend that is still down") {
+    Pipeline<> pipeline;
+    Connection connection;
+    SpoolPath spool;
+    connection.backend->become(Backend::down);
+    Worker worker{pipeline, spool.options(), connection};
+    write_lines(pipeline, 0, 100);
+    CHECK(worker.flush(milliseconds(5'000)));
+    CHECK(time_of([&] { worker.stop(milliseconds(60'000)); }) < 20s);
+    CHECK(pipeline.report().in_spool == 100);
+}
+
 TEST_CASE("stop puts what a hanging backend keeps from being delivered on the disk, within its time") {
     SpoolPath spool;
     Connection hanging;

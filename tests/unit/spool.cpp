@@ -20,6 +20,7 @@ using lastbyte::Spool;
 namespace {
 
 constexpr std::uint64_t roomy = 1u << 30u;
+constexpr std::size_t file_head = 24, head = 16;  // bytes before the first record, and before each text
 
 /// A file of its own, gone at the end.
 struct Scratch {
@@ -97,7 +98,7 @@ TEST_CASE("the next process goes on where the last one stopped") {
 TEST_CASE("a file that ends at any byte loses its torn record and none before it, and takes new ones") {
     Scratch scratch;
     std::string const whole = three(scratch);
-    std::size_t const ends[] = {16, 16 + 16 + 3, 16 + 2 * (16 + 3), whole.size()};
+    std::size_t const ends[] = {file_head, file_head + head + 3, file_head + 2 * (head + 3), whole.size()};
     for (std::size_t size = 0; size <= whole.size(); ++size) {
         CAPTURE(size);
         scratch.fill(whole.substr(0, size));
@@ -106,7 +107,7 @@ TEST_CASE("a file that ends at any byte loses its torn record and none before it
         Spool spool;
         REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
         CHECK(spool.records() == left);
-        CHECK(spool.torn_bytes() == (size < 16 ? 0 : size - ends[left]));
+        CHECK(spool.torn_bytes() == (size < file_head ? 0 : size - ends[left]));
         CHECK(spool.push("new", 1));
         auto const texts = all(spool);
         REQUIRE(texts.size() == left + 1);
@@ -118,14 +119,14 @@ TEST_CASE("a file that ends at any byte loses its torn record and none before it
 TEST_CASE("a byte that was damaged is noticed, wherever it is") {
     Scratch scratch;
     std::string const whole = three(scratch);
-    for (std::size_t at = 16; at < whole.size(); ++at) {
+    for (std::size_t at = file_head; at < whole.size(); ++at) {
         CAPTURE(at);
         std::string damaged = whole;
         damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
         scratch.fill(damaged);
         Spool spool;
         REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
-        CHECK(spool.records() == (at < 35 ? 0 : at < 54 ? 1 : 2));
+        CHECK(spool.records() == (at < file_head + 19 ? 0 : at < file_head + 38 ? 1 : 2));
         CHECK(spool.torn_bytes() > 0);
     }
 }
@@ -135,6 +136,76 @@ TEST_CASE("a begin that points anywhere loses nothing that is whole from the sta
     std::string whole = three(scratch);
     for (std::uint64_t begin : {std::uint64_t{0}, std::uint64_t{15}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
         std::memcpy(whole.data() + 8, &begin, sizeof begin);
+        scratch.fill(whole);
+        Spool spool;
+        REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
+        CHECK(all(spool) == std::vector<std::string>{"one", "two", "three"});
+    }
+}
+
+TEST_CASE("records that were never tried are joined up to a size, and are counted together") {
+    Scratch scratch;
+    Spool spool;
+    REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
+    for (auto const* text : {"one,", "two,", "three,", "four,"}) REQUIRE(spool.push(text, 2));
+    CHECK(spool.front(14) == "one,two,three,");
+    CHECK(spool.front_records() == 6);
+    spool.pop();
+    CHECK(spool.records() == 2);
+    CHECK(spool.front(1) == "four,");
+    spool.pop();
+    CHECK(spool.empty());
+}
+
+TEST_CASE("what was tried together comes again together, whatever came behind it, and in the next process too") {
+    Scratch scratch;
+    three(scratch);
+    for (int process = 0; process < 3; ++process) {
+        Spool spool;
+        REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
+        CHECK(spool.front(process == 0 ? 6 : 1000) == "onetwo");
+        CHECK(spool.front_records() == 2);
+        CHECK(spool.push("!", 1));
+        CHECK(spool.front(1000) == "onetwo");
+    }
+    Spool spool;
+    REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
+    CHECK(spool.front(0) == "onetwo");
+    spool.pop();
+    CHECK(spool.front(1000) == "three!!!");
+    CHECK(spool.records() == 4);
+}
+
+TEST_CASE("what was tried before it came into the spool is joined with nothing") {
+    Scratch scratch;
+    Spool spool;
+    REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
+    for (auto const* text : {"one", "two", "TRIED", "three", "four"})
+        REQUIRE(spool.push(text, 1, std::string{"TRIED"} == text));
+    std::vector<std::string> texts;
+    for (; !spool.empty(); spool.pop()) texts.emplace_back(spool.front(1000));
+    CHECK(texts == std::vector<std::string>{"onetwo", "TRIED", "threefour"});
+}
+
+TEST_CASE("a record that can't be read takes nothing along that stands before it") {
+    Scratch scratch;
+    std::string damaged = three(scratch);
+    Spool spool;
+    REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
+    damaged.back() = 'X';
+    std::ofstream{scratch.path, std::ios::binary | std::ios::in} << damaged;  // the same file, which is open
+    CHECK(spool.front(1000) == "onetwo");
+    CHECK(spool.front_records() == 2);
+    spool.pop();
+    CHECK(spool.front(1000).empty());
+    CHECK(spool.give_up() == 1);
+}
+
+TEST_CASE("an end of what was tried that points anywhere joins nothing") {
+    Scratch scratch;
+    std::string whole = three(scratch);
+    for (std::uint64_t end : {std::uint64_t{1}, std::uint64_t{file_head}, std::uint64_t{50}, ~std::uint64_t{0}}) {
+        std::memcpy(whole.data() + 16, &end, sizeof end);
         scratch.fill(whole);
         Spool spool;
         REQUIRE(spool.open(scratch.path.c_str(), roomy) == 0);
@@ -173,7 +244,7 @@ TEST_CASE("a spool is bounded, and has room again when records have gone") {
     }
     CHECK(scratch.blocks() <= (9 << 20));
     CHECK(all(spool).size() == 7);
-    CHECK(scratch.contents().size() == 16);
+    CHECK(scratch.contents().size() == file_head);
 }
 
 TEST_CASE("a disk that refuses half a record leaves none of it") {

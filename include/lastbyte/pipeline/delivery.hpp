@@ -75,8 +75,21 @@ Delivery attempt(Transport& transport, std::string_view record) noexcept {
 
 /// What records can be delivered to.
 template <class T>
-concept RecordTransport = requires(T& transport, std::string_view record) {
-    detail::write_to(transport, record);
-};
+concept RecordTransport = requires(T& transport, std::string_view record) { transport.write(record); } ||
+    requires(T& transport, std::string_view record) { transport(record); };
+
+namespace detail {
+
+template <class Transport>
+consteval bool takes_records() {
+    constexpr bool is_transport = RecordTransport<Transport>;
+    static_assert(is_transport,
+                  "lastbyte: records can't be delivered to this type. A transport has a member write(std::string_view), or "
+                  "is a function of a std::string_view; it returns true when it has taken the record, and false when the "
+                  "record should come again later (or a lastbyte::Delivery).");
+    return is_transport;
+}
+
+}  // namespace detail
 
 }  // namespace lastbyte

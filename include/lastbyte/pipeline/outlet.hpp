@@ -23,7 +23,8 @@ struct WorkerOptions {
     char const* spool = nullptr;
     std::uint64_t spool_bytes = std::uint64_t{256} << 20;
     /// Records are joined, as one text, up to this size: right for a backend that takes many lines, and for OTLP protobuf
-    /// requests (whose messages merge); wrong for a FileSink (a line at a time) and OTLP JSON. 0: one record a write.
+    /// requests (whose messages merge); wrong for a FileSink (a line at a time) and OTLP JSON. 0: one record a write. Those
+    /// that leave the spool are joined too; what was tried comes again as it was, so that a backend may know it by a hash.
     std::size_t batch_bytes = 0;
     /// How long records are collected before the worker looks again. It is woken sooner when a lane is half full.
     Nanoseconds linger = milliseconds(100);
@@ -52,7 +53,7 @@ public:
     bool step(std::uint64_t now) noexcept {
         bool moved = !spool_.empty() && now >= paused_until_ && send_spooled(now);
         if (taken_over_) return false;
-        if (queue_.hand.empty() && !queue_.fill(options_.batch_bytes)) return moved;
+        if (queue_.hand.empty() && !fill()) return moved;
         if (spool_.empty() && now >= paused_until_ && send_hand()) return true;
         if (taken_over_) return false;
         if (now < paused_until_ || !spool_.empty()) moved = spool_all() || moved;
@@ -62,8 +63,8 @@ public:
     /// Everything in memory goes to the disk. True when something did.
     bool spool_all() noexcept {
         bool moved = false;
-        while (spool_ && (!queue_.hand.empty() || queue_.fill(options_.batch_bytes))) {
-            if (!spool_.push(queue_.hand.view(), queue_.hand.records.load_relaxed())) {
+        while (spool_ && (!queue_.hand.empty() || fill())) {
+            if (!spool_hand()) {
                 queue_.count(Fate::spool_failure);
                 break;
             }
@@ -78,14 +79,15 @@ public:
     /// transport.
     bool take_over() noexcept {
         if (!where_.replace_acq_rel(in_transport, taken)) return false;
-        if (!queue_.hand.empty() && spool_.push(queue_.hand.view(), queue_.hand.records.load_relaxed()))
-            queue_.empty_hand(Fate::spooled);
+        if (!queue_.hand.empty() && spool_hand()) queue_.empty_hand(Fate::spooled);
         if (queue_.hand.empty() && queue_.change_hand()) spool_all();
         return true;
     }
     /// The reader has come back to find that it has been replaced.
     [[nodiscard]] bool taken_over() const noexcept { return taken_over_; }
 
+    /// There is something on the disk, and no pause before the next attempt at it.
+    [[nodiscard]] bool is_replaying(std::uint64_t now) const noexcept { return !spool_.empty() && now >= paused_until_; }
     void end_pause() noexcept { paused_until_ = 0; }
     /// When something that has left the lanes may be tried again; 0 when there is nothing.
     [[nodiscard]] std::uint64_t due() const noexcept {
@@ -94,13 +96,21 @@ public:
     [[nodiscard]] bool has_spool() const noexcept { return static_cast<bool>(spool_); }
     [[nodiscard]] int spool_errno() const noexcept { return spool_errno_; }
     [[nodiscard]] std::uint64_t torn_bytes() const noexcept { return spool_.torn_bytes(); }
-    [[nodiscard]] Transport& transport() noexcept { return transport_; }
+    [[nodiscard]] Transport const& transport() const noexcept { return transport_; }
 
 private:
     static constexpr std::uint32_t working = 0, in_transport = 1, taken = 2;
     static constexpr std::uint64_t larger(std::uint64_t a, std::uint64_t b) noexcept { return a > b ? a : b; }
     static constexpr std::uint64_t smaller(std::uint64_t a, std::uint64_t b) noexcept { return a < b ? a : b; }
 
+    bool fill() noexcept {
+        if (!queue_.fill(options_.batch_bytes)) return false;
+        hand_was_tried_ = false;
+        return true;
+    }
+    bool spool_hand() noexcept {
+        return spool_.push(queue_.hand.view(), queue_.hand.records.load_relaxed(), hand_was_tried_);
+    }
     Delivered send(std::string_view text) noexcept {
         where_.store_release(in_transport);
         Delivery delivery = attempt(transport_, text);
@@ -124,6 +134,7 @@ private:
     }
 
     bool send_hand() noexcept {
+        hand_was_tried_ = true;
         Delivered const what = send(queue_.hand.view());
         if (what == Delivered::later) {
             return !taken_over_ && spool_all();
@@ -132,7 +143,7 @@ private:
         return true;
     }
     bool send_spooled(std::uint64_t now) noexcept {
-        std::string_view const text = spool_.front();
+        std::string_view const text = spool_.front(options_.batch_bytes);
         if (text.empty()) return cannot_read(now);
         std::uint64_t const records = spool_.front_records();
         Delivered const what = send(text);
@@ -160,6 +171,7 @@ private:
     Transport transport_;
     Atomic<std::uint32_t> where_{working};
     bool taken_over_ = false;
+    bool hand_was_tried_ = true;  // what comes again, comes as it was; true of what a worker before this one has left
     int spool_errno_ = 0;
     std::uint32_t attempts_ = 0;
     std::uint64_t pause_ = 0, paused_until_ = 0;

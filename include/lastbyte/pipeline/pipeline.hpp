@@ -82,22 +82,24 @@ public:
     /// Without a worker: gives what there is to a transport, on this thread, until nothing is left or it says "later",
     /// and returns how many records it took. What it didn't take stays, and is the first the next time. Records are
     /// joined, as one text, up to `batch_bytes`. One thread at a time; while a Worker or another thread reads, 0.
-    template <RecordTransport Transport>
+    template <class Transport>
     std::uint64_t drain(Transport&& transport, std::size_t batch_bytes = 0) noexcept {
-        if (queue_ == nullptr) return 0;
-        queue_->leave_parent();
-        if (!queue_->begin_reading()) return 0;
         std::uint64_t delivered = 0;
-        while (!queue_->hand.empty() || queue_->fill(batch_bytes)) {
-            Delivered const what = detail::attempt(transport, queue_->hand.view()).what;
-            if (what == Delivered::later) {
-                queue_->count(detail::Fate::failure);
-                break;
+        if constexpr (detail::takes_records<Transport>()) {
+            if (queue_ == nullptr) return 0;
+            queue_->leave_parent();
+            if (!queue_->begin_reading()) return 0;
+            while (!queue_->hand.empty() || queue_->fill(batch_bytes)) {
+                Delivered const what = detail::attempt(transport, queue_->hand.view()).what;
+                if (what == Delivered::later) {
+                    queue_->count(detail::Fate::failure);
+                    break;
+                }
+                if (what == Delivered::yes) delivered += queue_->hand.records.load_relaxed();
+                queue_->empty_hand(what == Delivered::yes ? detail::Fate::delivered : detail::Fate::refused);
             }
-            if (what == Delivered::yes) delivered += queue_->hand.records.load_relaxed();
-            queue_->empty_hand(what == Delivered::yes ? detail::Fate::delivered : detail::Fate::refused);
+            queue_->end_reading();
         }
-        queue_->end_reading();
         return delivered;
     }
 

@@ -73,6 +73,8 @@ struct WorkerStatus {
 /// transport.
 template <class Transport>
 class Worker {
+    static_assert(detail::takes_records<Transport>());
+
 public:
     template <class Policy, class... Args>
     requires std::is_constructible_v<Transport, Args...>
@@ -115,13 +117,18 @@ public:
                     [&] { return static_cast<std::int32_t>(station_->flushes_done.load_acquire() - mine) >= 0; });
     }
 
-    /// Delivers what is there, ends the thread, and joins it. With a spool the last quarter of the time is kept for the
-    /// disk. True when memory is empty; otherwise report() says how many are pending. A thread that is still in its
-    /// transport by then is left to itself, and ends when the transport lets it. To be called once, by one thread.
+    /// Delivers what is in memory, and in the spool for as long as the backend takes it, ends the thread, and joins it.
+    /// With a spool the last quarter of the time is kept for the disk. True when memory is empty; otherwise report() says
+    /// how many are pending. A thread that is still in its transport by then is left to itself, and ends when the transport
+    /// lets it. To be called once, by one thread.
     bool stop(Nanoseconds within) noexcept;
 
     [[nodiscard]] explicit operator bool() const noexcept { return status_.running && status_.spool_errno == 0; }
     [[nodiscard]] WorkerStatus status() const noexcept { return status_; }
+    /// Its own transport, for what that lets any thread ask: `worker.transport()->error()`. nullptr when there is none.
+    [[nodiscard]] Transport const* transport() const noexcept {
+        return station_ == nullptr ? nullptr : &station_->outlet.transport();
+    }
 
 private:
     /// Reading ends with it, unless a thread has begun.
@@ -224,7 +231,7 @@ void Station<Transport>::run() noexcept {
             flushes_done.store_release(flushing);
             told.ring();
         }
-        if (stopping && (past || now >= leave)) break;
+        if (stopping && (now >= leave || (past && !outlet.is_replaying(now)))) break;
         bool const hurry = stopping || flushes_done.load_relaxed() != flushing;
         if (!moved) rest(seen, hurry, stopping ? leave : ~std::uint64_t{0});
     }
