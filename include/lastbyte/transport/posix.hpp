@@ -87,7 +87,7 @@ public:
     [[nodiscard]] std::uint64_t read() const noexcept { return __atomic_load_n(&value_, __ATOMIC_RELAXED); }
 
 private:
-    std::uint64_t value_ = 0;
+    alignas(8) std::uint64_t value_ = 0;  // i386 aligns it to 4 bytes, where an operation may straddle two cache lines
 };
 
 /// Writes what a line has behind its first `done` bytes, and its newline, in one call; again when a signal interrupted it
