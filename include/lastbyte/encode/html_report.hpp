@@ -39,8 +39,8 @@ struct HtmlReportLimits {
 
 /// What is shown of requests under policy P, by the tier rule of that name. One thread's at a time: lock.
 ///
-///     constinit lastbyte::HtmlReport<Telemetry, "cache_tier"> report;      // in the callback: report.add(done,
-///     "search");
+///     constinit lastbyte::HtmlReport<Telemetry, "cache_tier"> report;
+///     report.add(done, "search");                                          // in the callback
 ///
 /// About 4 MB, too much for a stack. A static one takes no room in the program's file, and of memory only the pages
 /// that something was written to.

@@ -89,8 +89,8 @@ public:
         (put(out, value), ...);
         put(out, "</dd></div>\n");
     }
-    void left(std::string_view what, std::uint64_t bound, std::uint64_t count) {
-        put(out, "<div><dt>", what, Grouped{bound}, "</dt><dd>", Grouped{count}, "</dd></div>\n");
+    void left(std::string_view before, std::uint64_t bound, std::string_view after, std::uint64_t count) {
+        put(out, "<div><dt>", before, Grouped{bound}, after, "</dt><dd>", Grouped{count}, "</dd></div>\n");
     }
 
     void sum_of(std::size_t tool, Series& sum) const noexcept {

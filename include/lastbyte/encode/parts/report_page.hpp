@@ -118,9 +118,11 @@ private:
             "<p class=\"lead\">A report has a fixed size. This is what had no place in it, counted.</p>\n<dl "
             "class=\"out\">\n");
         page_.key("Traces that are not among the slowest", Grouped{page_.books.traces_passed});
-        page_.left("Calls under “other tools”: names beyond ", Limits::max_tools, page_.books.tools_refused);
-        page_.left("Calls under “other tools”: tool and tier beyond ", Limits::max_series, page_.books.series_refused);
-        page_.left("Calls with a tool\u2019s name cut at bytes: ", Limits::max_tool_bytes, page_.books.tool_names_cut);
+        page_.left("Calls under “other tools”: names beyond ", Limits::max_tools, "", page_.books.tools_refused);
+        page_.left("Calls under “other tools”: pairs of tool and tier beyond ", Limits::max_series, "",
+                   page_.books.series_refused);
+        page_.left("Calls with a tool\u2019s name cut at ", Limits::max_tool_bytes, " bytes",
+                   page_.books.tool_names_cut);
         page_.key("Spans beyond the policy\u2019s max_spans", Grouped{page_.books.over_bound});
         page_.key("Spans recorded after the end", Grouped{page_.books.late});
         put(page_.out, "</dl></section>\n");

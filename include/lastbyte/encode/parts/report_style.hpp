@@ -14,10 +14,10 @@ inline constexpr std::string_view report_policy = "default-src 'none'; style-src
 inline constexpr std::string_view report_style = R"css(
 :root{color-scheme:light dark;--ground:#fff;--ink:#1c2126;--soft:#59616b;--line:#e4e6e9;--track:#f0f1f3;--mark:#f7f8f9;
 --accent:#1f5fa8;--bad:#b3372b;--c0:#3572b8;--c1:#3aa394;--c2:#e2a63b;--c3:#8d6fc4;--c4:#7d9440;--c5:#d2663f;--c6:#b7587f;
---c7:#5f8499;--none:#a9afb7;--open:#d5d8dc}
+--c7:#5f8499;--none:#939ba4;--open:#c6cbd1;--edge:#1c212638}
 @media (prefers-color-scheme:dark){:root{--ground:#14171a;--ink:#e7e9ec;--soft:#a3abb5;--line:#2b3137;--track:#22272c;
 --mark:#1a1e22;--accent:#7fb2ec;--bad:#f08a7c;--c0:#5b97dd;--c1:#4db8a8;--c2:#e6b35a;--c3:#a48adb;--c4:#97ae58;--c5:#e07f5b;
---c6:#cf7599;--c7:#7a9fb4;--none:#727b85;--open:#454c54}}
+--c6:#cf7599;--c7:#7a9fb4;--none:#848d97;--open:#565f68;--edge:#000a}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",
@@ -61,8 +61,9 @@ R"css(.t0{fill:var(--c0);color:var(--c0)}.t1{fill:var(--c1);color:var(--c1)}.t2{
 .y{flex-direction:column;text-align:right}
 .x{grid-column:2;margin-top:8px}
 .tall{height:190px}.low{height:56px}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:14px}
+.scroll{overflow-x:auto;background:linear-gradient(to left,var(--ground) 12px,transparent) right/24px 100% no-repeat local,
+linear-gradient(to left,var(--edge),transparent) right/10px 100% no-repeat}
+table{border-collapse:separate;border-spacing:0;width:100%;font-size:14px}
 caption{text-align:left;color:var(--soft);font-size:13px;padding:0 0 8px}
 th,td{padding:6px 0 6px 24px;text-align:right;white-space:nowrap;font-weight:400;vertical-align:middle}
 th:first-child{text-align:left;padding:6px 16px 6px 0;position:sticky;left:0;background:var(--ground)}
@@ -70,7 +71,8 @@ th:nth-child(2),td:nth-child(2){padding-left:8px}
 thead th{font-size:12.5px;color:var(--soft);border-bottom:1px solid var(--line);vertical-align:bottom}
 tbody+tbody tr:first-child>*{border-top:1px solid var(--line)}
 .tool>*{font-weight:600}
-.tool th,.name{white-space:normal;overflow-wrap:anywhere;min-width:96px;max-width:260px}
+.tool th,.name{white-space:normal}
+.tool th>*,.name>*{display:inline-block;width:max-content;max-width:260px;overflow-wrap:anywhere}
 .rows tbody tr+tr>*{border-top:1px solid var(--line)}
 .zero{color:var(--soft)}
 .bad{color:var(--bad)}
@@ -122,7 +124,7 @@ footer{margin-top:56px;padding-top:20px;padding-bottom:48px;color:var(--soft);fo
 th:last-child,td:last-child{padding-right:32px}}
 @media (max-width:640px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:28px}h1{font-size:24px}
 section{margin-top:44px}.key{grid-template-columns:1fr 1fr;gap:16px 20px;margin-top:24px}.key dd{font-size:20px}
-th,td{padding-left:18px}.tool th,.name{max-width:140px}.tall{height:150px}
+th,td{padding-left:18px}.tool th>*,.name>*{max-width:136px}.tall{height:150px}
 .scroll{margin:0 -16px}th:first-child{padding-left:16px}th:last-child,td:last-child{padding-right:16px}
 .wrong{font-size:19px}
 .trace>summary{grid-template-columns:10px 72px minmax(0,1fr) max-content;gap:0 12px}.trace .end{grid-area:2/3}

@@ -61,12 +61,10 @@ public:
         LogScale const scale{page_.fastest, page_.slowest};
         page_.open_section("first", "Time to first byte");
         put(page_.out,
-            "<p class=\"lead\">What a client waits before anything comes, beside the whole body. Bodies without bytes "
-            "are left out.</p>\n");
+            "<p class=\"lead\">What a client waits before anything comes. Bodies without bytes are left out.</p>\n");
         page_.open_table("Time to first byte", "rows");
         for (std::string_view const head : {"Tool", "Bodies", "p50", "p95", "p99"}) page_.column(head);
         page_.range_column(scale);
-        page_.column("Whole, p50");
         put(page_.out, "</tr></thead><tbody>\n");
         for (std::size_t i = 0; i < page_.tool_count; ++i) {
             Series sum{};
@@ -79,9 +77,7 @@ public:
             for (double const share : {0.5, 0.95, 0.99}) page_.time(known, sum.first_bytes.quantile(share));
             put(page_.out, "<td class=\"range\">");
             append_range(page_.out, scale, sum.first_bytes, "all");
-            put(page_.out, "</td>");
-            page_.time(true, sum.durations.quantile(0.5));
-            put(page_.out, "</tr>\n");
+            put(page_.out, "</td></tr>\n");
         }
         put(page_.out, "</tbody>");
         page_.close_table();
