@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from harness import Report
-from served import Server, lines_of, number, replies_in, table_of
+from served import Collector, Server, lines_of, number, replies_in, table_of
 
 TOOLS = {"search": "q=telemetry", "orient": "", "catalog": "", "get": "uri=file:a.md", "version": "", "time": ""}
 OUTCOMES = {"complete", "no_body", "aborted", "cancelled", "producer_error", "truncated", "overrun", "timed_out",
@@ -75,7 +75,8 @@ def check_options(report, program, scratch, documents):
     status, output, errors = run("--help")
     report.check("--help goes to the output, and the status is 0", not_equal((status, errors), (0, "")))
     report.check("--help names every option", ", ".join(
-        option for option in ("--docs", "--out", "--requests", "--listen", "--help") if option not in output))
+        option for option in ("--docs", "--out", "--requests", "--listen", "--chrome", "--otlp", "--clickhouse", "--help")
+        if option not in output))
     taken = socket.create_server(("127.0.0.1", 0))
     port = taken.getsockname()[1]
     file = scratch / "file"
@@ -90,6 +91,10 @@ def check_options(report, program, scratch, documents):
         ("a file as the directory", ["--docs", file], "file"),
         ("a file as the output", ["--docs", documents, "--out", file], "file"),
         ("a port in use", ["--docs", documents, "--out", "o", "--listen", port], str(port)),
+        ("a URL that is none", ["--docs", documents, "--otlp", "collector"], "not an HTTP URL"),
+        ("a URL with TLS", ["--docs", documents, "--clickhouse", "https://127.0.0.1/"], "TLS"),
+        ("a port that is none", ["--docs", documents, "--otlp", "http://127.0.0.1:x/"], "from 1 to 65535"),
+        ("a trace file that can't be", ["--docs", documents, "--chrome", "nowhere/trace.json"], "nowhere/trace.json"),
     ]:
         status, output, errors = run(*options)
         report.check(f"{what} gets one clear line on stderr and status 2", not_equal(
@@ -164,6 +169,64 @@ def check_drive(report, program, scratch, documents):
             (done.returncode, len(lines_of(out / "points.ndjson")), calls), (0, count, count)), done.stdout[-1500:])
 
 
+# ----------------------------------------------------------------------------------------------------------- backends
+
+def check_backends(report, program, scratch, documents):
+    out = scratch / "backends"
+    collector = Collector()
+
+    def drive(count, *options, problem=""):
+        done = subprocess.run([program, "--docs", documents, "--out", out, "--requests", str(count), *map(str, options)],
+                              capture_output=True, text=True)
+        report.check(f"{problem or 'a drive with backends'}: the books balance and the status is 0", not_equal(
+            (done.returncode, "books: balanced" in done.stdout, done.stderr), (0, True, "")),
+            done.stdout[-1500:] + done.stderr)
+        return done.stdout
+
+    urls = {"--otlp": collector.url("/v1/traces"), "--clickhouse": collector.url("/")}
+    said = drive(300, "--chrome", out / "trace.json", *(word for option in urls.items() for word in option))
+    traces, points = lines_of(out / "traces.ndjson"), lines_of(out / "points.ndjson")
+    report.check("it says that all of it was delivered", ", ".join(line for line in (
+        f"otlp: 300 of 300 traces delivered to {urls['--otlp']}\n",
+        f"clickhouse: 300 of 300 rows delivered to {urls['--clickhouse']}\n",
+        f"chrome: 301 of 301 lines delivered to {out}/trace.json\n") if line not in said), said[-800:])
+    report.check("the collector has each trace once, under the name of its tool", not_equal(
+        Counter(root for root, *_ in collector.traces), Counter(point["tool_name"] for point in points)))
+    report.check("and each of its spans", not_equal(
+        sorted(sorted(spans) for _, *spans in collector.traces) ==
+        sorted(sorted(span["label"] for span in trace["spans"]) for trace in traces), True))
+    rows = [{key: value for key, value in row.items() if key not in ("written_at_ns", "row_id")} for row in collector.rows]
+    report.check("ClickHouse has each row once, with an identity of its own, and their table", not_equal(
+        (sorted(map(str, rows)) == sorted(map(str, points)), len({row["row_id"] for row in collector.rows}),
+         len(collector.tables), collector.odd), (True, 300, 1, [])))
+    events = json.loads((out / "trace.json").read_text())
+    report.check("the trace file is JSON, and has each request and each span", not_equal(
+        Counter(event["cat"] for event in events if event["ph"] == "X"),
+        Counter({"request": 300, "span": sum(len(trace["spans"]) for trace in traces)})))
+
+    nobody = socket.socket()
+    nobody.bind(("127.0.0.1", 0))  # and doesn't listen: connections are refused
+    dead = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+    collector.traces, collector.rows = [], []
+    said = drive(60, "--otlp", dead, "--clickhouse", dead, problem="dead backends")
+    report.check("dead backends are told, with why, and what waits for them", ", ".join(part for part in (
+        f"otlp: 0 of 60 traces delivered to {dead}; 60 wait in {out}/otlp.spool for the next run",
+        f"clickhouse: 0 of 60 rows delivered to {dead}; 60 wait in {out}/clickhouse.spool for the next run",
+        "Connection refused. Does the server run there?") if part not in said), said[-800:])
+    nobody.close()
+    said = drive(20, *(word for option in urls.items() for word in option), problem="backends that are back")
+    report.check("backends that are back get what waited for them, and nothing twice", not_equal(
+        (len(collector.traces), len({row["row_id"] for row in collector.rows}), len(collector.rows),
+         "otlp: 80 of 80 traces" in said, "(60 of them are of an earlier run)" in said), (80, 80, 80, True, True)),
+        said[-800:])
+    collector.status = 400
+    said = drive(20, *(word for option in urls.items() for word in option), problem="backends that refuse")
+    report.check("what a backend refuses is told as lost, by its cause", not_equal(
+        (said.count("20 lost: refused by the backend"), said.count("answered 400"), "wait in" in said), (2, 2, False)),
+        said[-800:])
+    collector.close()
+
+
 def grouped(points):
     """The points of each row of the table."""
     groups = {}
@@ -236,9 +299,9 @@ def check_terminal(report, program, scratch, documents):
 # -------------------------------------------------------------------------------------------------------------- serve
 
 @contextmanager
-def serving(report, name, program, documents, out, **more):
+def serving(report, name, program, documents, out, options=()):
     """A server that must exit with 0 and with balanced books when it is interrupted."""
-    server = Server(program, documents, out, **more)
+    server = Server(program, documents, out, *options)
     try:
         yield server
     finally:
@@ -274,6 +337,7 @@ def check_tools(report, server):
     report.check("/report is a page, and has the calls so far", not_equal(
         (status, fields.get("content-type"), b"<bdi>get</bdi>" in page, page.endswith(b"</html>\n")),
         (200, "text/html; charset=utf-8", True, True)))
+    check_metrics(report, server)
     listed = server.ask("GET", "/tools/catalog")[2]
     report.check("what is hidden, outside, binary or no file is not in the catalog", ", ".join(
         name for name in ("hidden", "outside", "out.md", "binary", "pipe", "loop", "self") if name.encode() in listed))
@@ -283,6 +347,39 @@ def check_tools(report, server):
     trace = json.loads(body.splitlines()[-1])
     report.check("trace=1 ends the body with its own trace, which is sealed",
                  not_equal((trace["index_source"], "provisional" in trace), ("memory", False)), str(trace))
+
+
+def check_metrics(report, server):
+    known = len(server.points())
+    status, headers, page = server.ask("GET", "/metrics")
+    calls = re.findall(rb'^http_server_request_duration_seconds_count{tool_name="([^"]*)".*} (\d+)$', page, re.MULTILINE)
+    report.check("/metrics counts every call by its tool", not_equal(
+        (status, headers.get("content-type"), known <= sum(int(count) for _, count in calls) <= known + 1,
+         {name.decode() for name, _ in calls} >= set(TOOLS)), (200, "text/plain; version=0.0.4; charset=utf-8", True, True)))
+    report.check("and has what was lost of traces and of records, by cause", ", ".join(name for name in (
+        'lastbyte_traces_lost_total{cause="unbound"} 0', 'lastbyte_spans_lost_total{cause="late"} 0',
+        'lastbyte_pipeline_records_lost_total{pipeline="otlp",cause="full"} 0',
+        'lastbyte_pipeline_records_lost_total{pipeline="otlp",cause="refused"} 0') if f"\n{name}\n".encode() not in page))
+    offered = re.search(rb'^lastbyte_pipeline_records_offered_total{pipeline="otlp"} (\d+)$', page, re.MULTILINE)
+    report.check("each trace was offered to the collector that is away", not_equal(
+        bool(offered) and known <= int(offered[1]) <= known + 1, True), str(offered))
+    _, headers, open_page = server.ask("GET", "/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    report.check("who accepts OpenMetrics gets it, with exemplars", not_equal(
+        (headers.get("content-type"), open_page.endswith(b"\n# EOF\n"), b" # {trace_id=" in open_page),
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", True, True)))
+    try:
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families
+        families = list(text_string_to_metric_families(open_page.decode()))
+        report.check("the strict parser takes the page", "" if families else "it is empty")
+    except ImportError:
+        report.skip("the strict parser takes the page", "there is no python3-prometheus-client for this Python")
+    except ValueError as error:
+        report.check("the strict parser takes the page", str(error), open_page.decode())
+    if promtool := shutil.which("promtool"):
+        done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, timeout=60)
+        report.check("promtool finds nothing", "it does" if done.returncode else "", (done.stdout + done.stderr).decode())
+    else:
+        report.skip("promtool finds nothing", "there is no promtool (Debian: prometheus)")
 
 
 def check_http(report, server):
@@ -513,7 +610,7 @@ def tier_of_search(server):
 
 def check_listen(report, program, scratch, documents):
     out = scratch / "listen"
-    with serving(report, "tools", program, documents, out) as server:
+    with serving(report, "tools", program, documents, out, options=["--otlp", "http://127.0.0.1:1/"]) as server:
         check_tools(report, server)
         check_many(report, server)
     with serving(report, "HTTP", program, documents, out) as server:
@@ -574,7 +671,8 @@ def main():
         scratch = Path(folder)
         documents = scratch / "tree" / "documents"
         make_documents(documents)
-        for check in (check_options, check_drive, check_terminal, check_listen, check_shutdown, check_full_disk):
+        for check in (check_options, check_drive, check_backends, check_terminal, check_listen, check_shutdown,
+                      check_full_disk):
             try:
                 check(report, program, scratch, documents)
             except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired) as error:

@@ -91,6 +91,18 @@ inline std::string error(Problem const& problem) {
            R"(,"message":)" + json::quoted(problem.message) + "}}";
 }
 
+/// What a request wants its progress notifications to be marked with, as JSON text; empty: it wants none.
+inline std::string progress_token_of(Message const& request) {
+    json::Value const* const meta = request.params.find("_meta");
+    return meta == nullptr ? "" : id_text(meta->find("progressToken"));
+}
+
+/// A server-sent event that says how many pieces of the answer are made.
+inline std::string progress(std::string_view token, std::size_t pieces) {
+    return "event: message\ndata: " R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)" +
+           std::string{token} + R"(,"progress":)" + std::to_string(pieces) + "}}\n\n";
+}
+
 /// What `initialize` is answered with.
 inline std::string welcome(std::string_view name, std::string_view version) {
     return R"({"protocolVersion":)" + json::quoted(protocol_version) +

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,10 +16,13 @@ struct Options {
     std::filesystem::path out = "lastbyte-out";
     std::size_t requests = 400;
     std::optional<std::uint16_t> listen;
+    std::string chrome;      // a file; empty: none
+    std::string otlp;        // URLs; empty: none
+    std::string clickhouse;
 };
 
-inline constexpr char const* usage = R"(usage: tool_server [--requests N] [--docs DIR] [--out DIR]
-       tool_server --listen PORT [--docs DIR] [--out DIR]
+inline constexpr char const* usage = R"(usage: tool_server [--requests N] [--docs DIR] [--out DIR] [backends]
+       tool_server --listen PORT [--docs DIR] [--out DIR] [backends]
 
 A documentation server on 127.0.0.1 that writes one data point a request, after the last byte of its response.
 Without --listen it drives itself through a real socket, prints what was served from which tier, and checks its books.
@@ -30,8 +34,15 @@ Without --listen it drives itself through a real socket, prints what was served 
   --listen PORT  serve until interrupted; 0 picks a free port
   --help         this text
 
-Exit status: 0, 1 when the books don't balance or the report can't be written, 2 for a bad option or a directory that
-can't be used, 130 for a drive that was interrupted.
+Backends that the telemetry goes to as well. No request waits for it. What a backend doesn't take waits in a spool under
+--out, and goes out first in the next run; what was delivered and what was lost is told at the end.
+
+  --chrome FILE      traces for ui.perfetto.dev; a file that is there is replaced
+  --otlp URL         traces to an OpenTelemetry collector: http://127.0.0.1:4318/v1/traces
+  --clickhouse URL   a row a request to the table tool_calls, which is created: http://127.0.0.1:8123/
+
+Exit status: 0, 1 when the books don't balance or the report can't be written, 2 for a bad option or URL or a directory
+that can't be used, 130 for a drive that was interrupted. A backend that is away doesn't change it.
 )";
 
 /// The options; exits on --help and on a bad one.
@@ -54,7 +65,11 @@ inline Options read_options(int argc, char** argv) {
             std::fputs(usage, stdout);
             std::exit(0);
         }
-        if (option != "--docs" && option != "--out" && option != "--requests" && option != "--listen") {
+        std::map<std::string, std::string*> const texts{
+            {"--chrome", &options.chrome}, {"--otlp", &options.otlp}, {"--clickhouse", &options.clickhouse}};
+        auto const text = texts.find(option);
+        if (text == texts.end() && option != "--docs" && option != "--out" && option != "--requests" &&
+            option != "--listen") {
             refuse("unknown option " + words[i]);
         }
         if (!value && i + 1 < words.size()) {
@@ -72,7 +87,9 @@ inline Options read_options(int argc, char** argv) {
             }
             return n;
         };
-        if (option == "--docs") {
+        if (text != texts.end()) {
+            *text->second = *value;
+        } else if (option == "--docs") {
             options.documents = *value;
         } else if (option == "--out") {
             options.out = *value;
@@ -93,6 +110,7 @@ inline Options read_options(int argc, char** argv) {
 inline void print_curl_lines(std::uint16_t port) {
     std::string text = R"(listening on http://127.0.0.1:PORT
   open http://127.0.0.1:PORT/report in a browser to see what was served from where
+  curl http://127.0.0.1:PORT/metrics
   curl 'http://127.0.0.1:PORT/tools/search?q=telemetry'
   curl 'http://127.0.0.1:PORT/tools/get?uri=file:README.md&trace=1'
   curl -N 'http://127.0.0.1:PORT/tools/time?ticks=5&every_ms=500'

@@ -1,9 +1,12 @@
-"""What check_tool_server.py needs to talk to a server: the process, raw requests, and what it left behind."""
+"""What check_tool_server.py needs to talk to a server: the process, raw requests, what it left behind, and a collector."""
 import json
 import re
 import socket
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 
 def lines_of(path):
@@ -152,3 +155,80 @@ def unchunked(data):
         body, data = body + rest[:length], rest[length + 2:]
         if length == 0:
             return body, data
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes traces as OTLP and rows as ClickHouse does, or answers everything by one status."""
+    daemon_threads = True
+
+    def __init__(self, status=200):
+        super().__init__(("127.0.0.1", 0), Collecting)
+        self.status, self.traces, self.rows, self.tables, self.odd = status, [], [], [], []
+        self.lock = threading.Lock()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Collecting(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        url, server = urlsplit(self.path), self.server
+        query = parse_qs(url.query).get("query", [""])[0]
+        with server.lock:
+            if server.status != 200:
+                pass
+            elif url.path == "/v1/traces" and self.headers["Content-Type"] == "application/x-protobuf":
+                server.traces += spans_in(body)
+            elif query.startswith("INSERT INTO `tool_calls`") and query.endswith("FORMAT JSONEachRow"):
+                server.rows += [json.loads(line) for line in body.splitlines()]
+            elif body.startswith(b"CREATE TABLE IF NOT EXISTS"):
+                server.tables.append(body.decode())
+            else:
+                server.odd.append((self.path, body[:100]))
+        self.send_response(server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def fields(message):
+    """The length-delimited fields of a protobuf message, as (number, bytes)."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+    while at < len(message):
+        key = varint()
+        if key & 7 == 2:
+            size = varint()
+            yield key >> 3, message[at:at + size]
+            at += size
+        elif key & 7 == 0:
+            varint()
+        else:
+            at += {1: 8, 5: 4}[key & 7]
+    assert at == len(message)
+
+
+def spans_in(request):
+    """The names of the spans of each trace in an ExportTraceServiceRequest: one ResourceSpans is one trace here."""
+    return [[dict(fields(span))[5].decode() for number, scope in fields(trace) if number == 2
+             for inner, span in fields(scope) if inner == 2] for _, trace in fields(request)]

@@ -5,20 +5,31 @@
 // Read it from top to bottom. The first three parts are the telemetry, and what a server of your own would copy:
 //   1. the policy: where things are served from, and the question that is asked of every request
 //   2. the data point: one row per request, and which of its fields exist only after the last byte
-//   3. the response: how a body is bound to its trace, and what happens when it is over
-//   4. the work: an index and files that live in several tiers, with spans where they are fetched
-//   5. the tools: coroutines that run while the client reads
-//   6. the handler: finds the tool, and returns before it has begun
-//   7. the program: drives itself through a real socket, or listens
+//   3. the backends: a trace viewer's file, OpenTelemetry, ClickHouse, metrics; none of them ever slows a request
+//   4. the response: how a body is bound to its trace, and what happens when it is over
+//   5. the work: an index and files that live in several tiers, with spans where they are fetched
+//   6. the tools: coroutines that run while the client reads
+//   7. the handler: finds the tool, and returns before it has begun
+//   8. the program: drives itself through a real socket, or listens
 //
 // HTTP, MCP, JSON and the documents are in the headers beside this file and know nothing of telemetry.
 
+#include <lastbyte/encode/chrome_trace.hpp>
+#include <lastbyte/encode/clickhouse.hpp>
+#include <lastbyte/encode/clickhouse_table.hpp>
 #include <lastbyte/encode/html_report.hpp>
 #include <lastbyte/encode/ndjson.hpp>
+#include <lastbyte/encode/otlp.hpp>
+#include <lastbyte/encode/prometheus.hpp>
+#include <lastbyte/encode/stamped.hpp>
 #include <lastbyte/lastbyte.hpp>
+#include <lastbyte/pipeline/worker.hpp>
 #include <lastbyte/telemetry/data_point.hpp>
+#include <lastbyte/telemetry/rollup.hpp>
 #include <lastbyte/transport/file.hpp>
+#include <lastbyte/transport/http.hpp>
 
+#include "deliveries.hpp"
 #include "documents.hpp"
 #include "drive.hpp"
 #include "http_server.hpp"
@@ -78,13 +89,20 @@ struct Call {
     std::string_view consumer_source = "none";
     std::string document_uri;
     std::size_t bytes_in = 0;
+    int status = 0;
     std::optional<lastbyte::Provisional<lastbyte::Tier<Source>>> early;  // what a read at the handler's end said
 };
 
 /// Tokens of a language model, as a rule of thumb.
 constexpr auto tokens_of = [](std::uint64_t bytes) { return (bytes + 3) / 4; };
 
-/// The same as a page for a browser, in memory of a fixed size.
+/// Adds up in the process, in memory of a fixed size: what Prometheus scrapes from /metrics.
+using ByTool = lastbyte::Rollup<ToolCall, lastbyte::By<"tool_name", "cache_tier">, lastbyte::ErrorType<"outcome">,
+                                lastbyte::Distribution<"duration_ms", "http.server.request.duration">,
+                                lastbyte::Sum<"bytes_out", "http.server.response.body.size", lastbyte::Unit::bytes>>;
+ByTool by_tool;
+
+/// And what a browser shows at /report.
 constinit lastbyte::HtmlReport<Telemetry, "cache_tier"> html;
 std::mutex html_lock;
 
@@ -94,11 +112,176 @@ std::string html_page() {
     return lastbyte::write_html_report(page, html, "lastbyte example server");
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// 3. The backends
+//
+// A request encodes its trace and copies it into bounded memory (a Pipeline): no lock that a backend holds, no socket, no
+// disk. A thread for each backend (a Worker) carries it on, and what can't be delivered waits in a file (its spool) for
+// the backend, or for the next run. What was lost all the same is counted by its cause.
+
+/// `--chrome FILE`: a file for ui.perfetto.dev.
+struct ChromeFile {
+    explicit ChromeFile(std::string const& path) : worker{trace.transport(), {}, path} {
+        if (!*worker.transport()) {
+            throw std::runtime_error{worker.transport()->transport().error().text};
+        }
+    }
+    void add(Call const& call, Reading const& done) {
+        std::lock_guard const lock{mutex};  // its lanes are one thread's at a time
+        trace.add(done, call.tool, {{"http.response.status_code", call.status}, {"consumer", call.consumer}});
+    }
+    void finish(lastbyte::Nanoseconds within) {
+        worker.flush(within);
+        trace.close();  // ends the JSON array
+        worker.stop(within);
+    }
+
+    std::mutex mutex;
+    lastbyte::ChromeTrace<lastbyte::Pipeline<>> trace{"lastbyte-example"};
+    lastbyte::Worker<lastbyte::ChromeLines<lastbyte::FileSink>> worker;
+};
+
+/// `--otlp URL`: spans for every collector that speaks OTLP/HTTP.
+struct OtlpCollector {
+    OtlpCollector(std::string const& url, docs::fs::path const& spool)
+        : worker{traces, spooling(spool), url, lastbyte::HttpOptions{.content_type = "application/x-protobuf"}} {
+        refuse_bad_url(*worker.transport());
+        warn_without_spool(worker.status(), spool);
+    }
+    void add(Call const& call, Reading const& done) {
+        static constexpr lastbyte::Resource self{"lastbyte-example", {{"service.version", server_version}}};
+        thread_local lastbyte::OtlpBatch batch{self};  // of one trace: requests of a collector may be joined as they are
+        batch.clear();
+        batch.add(done, call.tool, {{"http.response.status_code", call.status}, {"consumer", call.consumer}});
+        traces.write(batch.request());
+    }
+
+    lastbyte::Pipeline<> traces;
+    lastbyte::Worker<lastbyte::HttpTransport> worker;
+};
+
+/// `--clickhouse URL`: a row a request. Creates their table before the first ones, whenever the server is there.
+class RowsAndTable {
+public:
+    explicit RowsAndTable(std::string const& url) : insert_{url} {
+        lastbyte::write_clickhouse_table<ToolCall, lastbyte::OrderBy<"tool_name">, lastbyte::AsString<"document_uri">>(
+            table_);
+    }
+    lastbyte::ClickHouseResult write(std::string_view rows) noexcept {
+        if (!table_.empty()) {
+            auto const answer = insert_.transport().post("/", table_);
+            if (answer.worth_retrying()) {
+                return {lastbyte::ClickHouseCause::unreachable, 0, answer.retry_after_ns()};
+            }
+            table_.clear();  // if it was refused, the table may be there nevertheless
+        }
+        return insert_.write(rows);
+    }
+    lastbyte::ClickHouseInsert<ToolCall, lastbyte::HttpTransport> const& insert() const { return insert_; }
+
+private:
+    lastbyte::ClickHouseInsert<ToolCall, lastbyte::HttpTransport> insert_;
+    std::string table_;
+};
+
+struct ClickHouse {
+    ClickHouse(std::string const& url, docs::fs::path const& spool) : worker{rows.transport(), spooling(spool), url} {
+        refuse_bad_url(worker.transport()->insert().transport());
+        warn_without_spool(worker.status(), spool);
+    }
+
+    // Each row has its time and an identity, so that one that is sent twice is stored once.
+    lastbyte::NdjsonSink<ToolCall, lastbyte::Stamped<lastbyte::Pipeline<>>> rows;
+    lastbyte::Worker<RowsAndTable> worker;
+};
+
+/// Those that were asked for.
+class Backends {
+public:
+    explicit Backends(Options const& options)
+        : options_{options}, otlp_spool_{options.out / "otlp.spool"}, rows_spool_{options.out / "clickhouse.spool"} {
+        if (!options.otlp.empty()) {
+            otlp_.emplace(options.otlp, otlp_spool_);
+        }
+        if (!options.clickhouse.empty()) {
+            rows_.emplace(options.clickhouse, rows_spool_);
+        }
+        if (!options.chrome.empty()) {
+            docs::fs::remove(options.chrome);  // an array ends once
+            chrome_.emplace(options.chrome);
+        }
+    }
+
+    void add(Call const& call, Reading const& done, ToolCall::Row const& row) {
+        if (chrome_) {
+            chrome_->add(call, done);
+        }
+        if (otlp_) {
+            otlp_->add(call, done);
+        }
+        if (rows_) {
+            rows_->rows.write(row);
+        }
+        by_tool.add(row, done.trace_id());
+    }
+
+    /// For Prometheus, or as OpenMetrics with exemplars for whoever accepts that.
+    std::string metrics(lastbyte::MetricsFormat format) const {
+        std::string page;
+        lastbyte::write_metrics(page, format, by_tool, lastbyte::ledger<Telemetry>(), reports());
+        return page;
+    }
+
+    /// When every body is over: delivers what is left, each within its time, and says what became of it all.
+    void finish(lastbyte::Nanoseconds within) {
+        if (chrome_) {
+            chrome_->finish(within);
+            tell({"chrome", "lines", options_.chrome, chrome_->trace.transport().report(), {},
+                  chrome_->worker.transport()->transport().error().text});
+        }
+        if (otlp_) {
+            otlp_->worker.stop(within);
+            tell({"otlp", "traces", options_.otlp, otlp_->traces.report(), otlp_spool_,
+                  otlp_->worker.transport()->error().text});
+        }
+        if (rows_) {
+            rows_->worker.stop(within);
+            auto const& insert = rows_->worker.transport()->insert();
+            auto const said = insert.report();
+            auto const report = rows_->rows.transport().report();
+            tell({"clickhouse", "rows", options_.clickhouse, report, rows_spool_,
+                  insert.transport().error().text + (said.last_code == 0 ? "" : ' ' + std::string{said.last_name}),
+                  said.rows_refused - report.refused});
+        }
+    }
+
+private:
+    std::vector<lastbyte::NamedPipeline<lastbyte::PipelineReport>> reports() const {
+        std::vector<lastbyte::NamedPipeline<lastbyte::PipelineReport>> all;
+        if (chrome_) {
+            all.push_back({"chrome", chrome_->trace.transport().report()});
+        }
+        if (otlp_) {
+            all.push_back({"otlp", otlp_->traces.report()});
+        }
+        if (rows_) {
+            all.push_back({"clickhouse", rows_->rows.transport().report()});
+        }
+        return all;
+    }
+
+    Options const& options_;
+    docs::fs::path otlp_spool_, rows_spool_;
+    std::optional<ChromeFile> chrome_;
+    std::optional<OtlpCollector> otlp_;
+    std::optional<ClickHouse> rows_;
+};
+
 /// Where points, traces and the report's entries go. Shared by all threads and by every server of this run.
 struct Books {
-    Books(docs::fs::path const& out, std::string documents_url)
-        : points{(out / "points.ndjson").c_str()}, traces{(out / "traces.ndjson").c_str()},
-          knowledge_base_url{std::move(documents_url)} {}
+    Books(Options const& options, std::string documents_url)
+        : points{(options.out / "points.ndjson").c_str()}, traces{(options.out / "traces.ndjson").c_str()},
+          backends{options}, knowledge_base_url{std::move(documents_url)} {}
 
     /// Called once for each request, when its body is over. There is no way to get here earlier: the point can't be
     /// completed without values that only a Reading gives.
@@ -115,14 +298,16 @@ struct Books {
         point.set<"count">(1);
         point.set<"bytes_in">(call.bytes_in);
         point.set<"tokens_in">(tokens_of(call.bytes_in));
-        points.write(point.complete(lastbyte::set<"cache_tier">(done.tier<"cache_tier">()),
-                                    lastbyte::set<"outcome">(done.outcome()),
-                                    lastbyte::set<"duration_ms">(done.duration_ms()),
-                                    lastbyte::set<"time_to_first_byte_ms">(done.time_to_first_byte_ms()),
-                                    lastbyte::set<"bytes_out">(done.bytes()),
-                                    lastbyte::set<"tokens_out">(done.bytes().map(tokens_of)),
-                                    lastbyte::set<"cache_hits">(done.tally().hits()),
-                                    lastbyte::set<"cache_lookups">(done.tally().lookups())));
+        auto const row = point.complete(lastbyte::set<"cache_tier">(done.tier<"cache_tier">()),
+                                        lastbyte::set<"outcome">(done.outcome()),
+                                        lastbyte::set<"duration_ms">(done.duration_ms()),
+                                        lastbyte::set<"time_to_first_byte_ms">(done.time_to_first_byte_ms()),
+                                        lastbyte::set<"bytes_out">(done.bytes()),
+                                        lastbyte::set<"tokens_out">(done.bytes().map(tokens_of)),
+                                        lastbyte::set<"cache_hits">(done.tally().hits()),
+                                        lastbyte::set<"cache_lookups">(done.tally().lookups()));
+        points.write(row);
+        backends.add(call, done, row);
         std::string trace;
         done.write_json(trace, lastbyte::JsonDetail::full);
         traces.write(trace);
@@ -138,12 +323,13 @@ struct Books {
 
     lastbyte::NdjsonSink<ToolCall, lastbyte::FileSink> points;
     lastbyte::FileSink traces;
+    Backends backends;
     std::string knowledge_base_url;
     Report report;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// 3. The response
+// 4. The response
 
 /// What a request is answered with, before it is bound to its trace.
 struct Answer {
@@ -170,6 +356,7 @@ lastbyte::Outcome outcome_of(http::EarlyEnd why) {
 http::Response respond(Answer answer, Call call, Tracer const& tracer, bool head_only, Books& books) {
     // Here most instrumentations read, and nothing has happened yet. A Snapshot shows what they would have seen.
     call.early = tracer.snapshot().tier<"cache_tier">();
+    call.status = answer.status;
 
     auto const cancelled = answer.running ? answer.running->get_token() : std::stop_token{};
     http::Response response{answer.status, std::move(answer.headers), answer.length, {}, cancelled};
@@ -195,7 +382,7 @@ http::Response respond(Answer answer, Call call, Tracer const& tracer, bool head
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// 4. The work, and where it is traced
+// 5. The work, and where it is traced
 
 /// The index, from the nearest tier that has it. A label says what was fetched, a source from where. A tier without it
 /// records a `miss`, which the rule passes over: it says where the index was not.
@@ -249,7 +436,7 @@ std::shared_ptr<std::string const> text_of(docs::Folder& folder, std::string con
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// 5. The tools: each is a coroutine, so that nothing of it runs before the body is pulled
+// 6. The tools: each is a coroutine, so that nothing of it runs before the body is pulled
 
 struct Workplace {
     docs::Folder& folder;
@@ -429,16 +616,22 @@ Pieces as_text(Pieces work, Tracer tracer, bool with_trace) {
     co_yield last;
 }
 
-/// The same as a JSON-RPC answer, in one server-sent event that is written while the work goes on. What stands in its
-/// debug envelope comes from a Snapshot, and says in its JSON that it is provisional.
-Pieces as_result(Pieces work, Tracer tracer, std::string id, bool event_stream) {
+/// The same as a JSON-RPC answer, in one server-sent event that is written while the work goes on; a client that asked
+/// for progress gets an event for each piece instead, and then the answer. What stands in its debug envelope comes from
+/// a Snapshot, and says in its JSON that it is provisional.
+Pieces as_result(Pieces work, Tracer tracer, std::string id, bool event_stream, std::string progress_token) {
     std::string out = event_stream ? "event: message\ndata: " : "";
     out += R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{"content":[{"type":"text","text":")";
     json::StringWriter text;
     bool is_error = false;
+    std::size_t pieces = 0;
     try {
         while (auto const piece = work()) {
             text.append(out, *piece);
+            if (event_stream && !progress_token.empty()) {
+                co_yield mcp::progress(progress_token, ++pieces);
+                continue;
+            }
             co_yield out;
             out.clear();
         }
@@ -454,7 +647,7 @@ Pieces as_result(Pieces work, Tracer tracer, std::string id, bool event_stream) 
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// 6. The handler
+// 7. The handler
 
 Answer text_answer(int status, std::string text, std::string_view content_type = "text/plain; charset=utf-8") {
     auto const length = text.size();
@@ -522,6 +715,11 @@ private:
         if (request.path == "/report" && reads) {
             call.tool = "(report)";
             return text_answer(200, html_page(), "text/html; charset=utf-8");
+        }
+        if (request.path == "/metrics" && reads) {
+            call.tool = "(metrics)";
+            auto const format = lastbyte::metrics_format_for(request.header("Accept"));
+            return text_answer(200, books_.backends.metrics(format), lastbyte::content_type(format));
         }
         if (!request.path.starts_with("/tools/")) {
             return refused(404, "there is nothing here; try /\n", call);
@@ -617,7 +815,8 @@ private:
             return failure(mcp::Problem::bad_params, problem);
         }
         return {.content_type = event_stream ? "text/event-stream" : "application/json",
-                .body = as_result(begun(*tool, arguments, call, tracer), tracer, message.id, event_stream),
+                .body = as_result(begun(*tool, arguments, call, tracer), tracer, message.id, event_stream,
+                                  mcp::progress_token_of(message)),
                 .running = calls_.begin(session, message.id)};
     }
 
@@ -632,7 +831,8 @@ private:
             }
         }
         return text + "\nEach takes trace=1 as well: the body then ends with its own trace.\n"
-                      "\n/report shows in a browser what was served from where, and how long it took.\n";
+                      "\n/report shows in a browser what was served from where, and how long it took.\n"
+                      "/metrics tells it to Prometheus.\n";
     }
 
     Workplace at_;
@@ -643,7 +843,7 @@ private:
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// 7. The program
+// 8. The program
 
 /// One server with nothing in memory, as after a start of the process.
 struct Site {
@@ -750,7 +950,7 @@ int main(int argc, char** argv) try {
         docs::fs::remove(points_path);
         docs::fs::remove(traces_path);
     }
-    Books books{options.out, "file://" + folder.root().string()};
+    Books books{options, "file://" + folder.root().string()};
     for (lastbyte::FileSink* const file : {&books.points.transport(), &books.traces}) {
         if (!*file) {
             std::fprintf(stderr, "tool_server: %s\n", file->error().text);
@@ -766,6 +966,7 @@ int main(int argc, char** argv) try {
         std::fprintf(stderr, "tool_server: %s can't be written\n", report_path.c_str());
         status = status == 0 ? 1 : status;
     }
+    books.backends.finish(lastbyte::milliseconds(hurried->is_up() ? 300 : 4'000));
     return status;
 } catch (docs::fs::filesystem_error const& error) {
     std::fprintf(stderr, "tool_server: %s: %s\n", error.path1().c_str(), error.code().message().c_str());
