@@ -16,12 +16,11 @@ README_ROWS = {  # figure: what the README calls it
     "chunk, over the bare pull function": "a chunk through a wrapped pull function, over the bare one",
     "child span, disabled": "a span under a policy that is off",
     "processor time of the process, for a span exported as OTLP/protobuf":
-        "a span with two attributes, recorded, encoded as OTLP/protobuf and dropped",
+        "a span with two attributes, recorded, encoded as OTLP/protobuf, dropped by the pipeline's thread",
 }
 FIGURES_NOTE = """
 floors: the median of pairs measured at one moment. 10–90 %: the spread of these, or of the ns where a figure is over the
-bare case. allocations: operator new, for one unit of the figure, when warm. Not measured, because the library has no
-sampling yet: an unsampled child span."""
+bare case. allocations: operator new, for one unit of the figure, when warm."""
 PEERS_HEAD = """The same request by others: root and 8 spans, two attributes on each, 16 chunks. Nanoseconds of processor
 time: of the recording thread, and where it is exported of the whole process. The least of many bursts, because programs
 that run one after the other have no moment in common; --json has the medians.

@@ -1,9 +1,10 @@
 // lastbyte itself, doing what the peers do.
 //
-// A request that is exported is encoded in its callback, as OTLP/protobuf, into a batch; a flush makes the request of
-// it and drops that. A span's event is a record of no duration: spans have no events here.
+// A request that is exported is encoded in its callback, as OTLP/protobuf, into a batch; a flush hands that to a
+// pipeline, whose worker drops it. A span's event is a record of no duration: spans have no events here.
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/lastbyte.hpp>
+#include <lastbyte/pipeline/worker.hpp>
 
 #include <cstdlib>
 #include <optional>
@@ -17,9 +18,8 @@ namespace {
 
 using benchmarks::Source, benchmarks::Telemetry;
 
-struct Wide : Telemetry {
-    static constexpr std::size_t max_attributes = peers::wide_attributes;
-};
+using benchmarks::Wide;
+static_assert(Wide::max_attributes == peers::wide_attributes);
 
 /// What the process has encoded and not yet sent. A thread that exports would have one for itself.
 lastbyte::OtlpBatch& batch() {
@@ -27,9 +27,32 @@ lastbyte::OtlpBatch& batch() {
     return traces;
 }
 
+/// What sends it, in a thread of its own.
+struct Exporter {
+    lastbyte::Pipeline<> pipeline;
+    lastbyte::Worker<void (*)(std::string_view)> worker{
+        pipeline, {}, [](std::string_view bytes) { peers::drop(bytes.data(), bytes.size()); }};
+};
+std::optional<Exporter> exporter;
+
+/// As many as OpenTelemetry's batch processor sends at once, about.
+constexpr std::size_t batch_bytes = 64 * 1024;
+
+void hand_over() {
+    if (batch().empty()) return;
+    if (!exporter->pipeline.write(batch().request())) std::abort();
+    batch().clear();
+}
+
 template <class Policy>
 void encode(lastbyte::Reading<Policy> const& done) {
     if (!batch().add(done, "request")) std::abort();
+    if (batch().size_bytes() >= batch_bytes) hand_over();
+}
+
+void flush() {
+    hand_over();
+    if (!exporter->worker.flush(lastbyte::milliseconds(20'000))) std::abort();
 }
 
 template <class Policy>
@@ -115,20 +138,18 @@ namespace peers {
 
 Peer const peer{
     .name = "lastbyte",
-    .setup = "encoded as OTLP/protobuf in the callback, dropped in batches",
-    .begin = []() -> char const* { return nullptr; },
+    .setup = "encoded as OTLP/protobuf in the callback, handed over in batches, dropped by the pipeline's thread",
+    .begin = []() -> char const* {
+        exporter.emplace();
+        return nullptr;
+    },
     .request = request<false>,
     .exported_request = request<true>,
     .event_span = event_span<false>,
     .exported_event_span = event_span<true>,
     .wide_span = wide_span,
-    .flush =
-        [] {
-            auto const request = batch().request();
-            drop(request.data(), request.size());
-            batch().clear();
-        },
-    .end = [] {},
+    .flush = flush,
+    .end = [] { exporter.reset(); },
 };
 
 }  // namespace peers

@@ -41,7 +41,9 @@ namespace {
 
 using benchmarks::percentile, benchmarks::process_cpu_ns, benchmarks::thread_cpu_ns;
 
-constexpr int burst = 64;
+constexpr int burst = 64;      // recorded between two floors
+constexpr int exported = 256;  // recorded between two flushes, whose waking of threads is thus a small part
+constexpr int flushes = 4;
 
 struct Cost {
     double least = 1e18;
@@ -96,16 +98,17 @@ void exporting(std::string const& what, void (*run)(), double floors, int rounds
         double const floor_ns = (thread_cpu_ns() - before) / 1000;
         allocated = benchmarks::allocations();
         double const start = process_cpu_ns();
-        for (int i = 0; i < 16; ++i) {
-            for (int k = 0; k < burst; ++k) run();
+        for (int i = 0; i < flushes; ++i) {
+            for (int k = 0; k < exported; ++k) run();
             peer.flush();
         }
-        double const ns = (process_cpu_ns() - start) / (16 * burst);
+        double const ns = (process_cpu_ns() - start) / (flushes * exported);
         cost.add(ns);
         ratios.push_back(ns / (floors * floor_ns));
         allocated = benchmarks::allocations() - allocated;
     }
-    print_cost(what, cost, percentile(ratios, 0.5), std::to_string(static_cast<double>(allocated) / (16 * burst)));
+    print_cost(what, cost, percentile(ratios, 0.5),
+               std::to_string(static_cast<double>(allocated) / (flushes * exported)));
 }
 
 /// 10,000 spans a second for a while, exported once a second: the process's share of a processor, on average and in its
@@ -147,6 +150,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: %s ROUNDS SECONDS\n", argv[0]);
         return 2;
     }
+    // Background threads too: between two processors, a neighbour decides what handing over costs.
+    benchmarks::pin_to_quietest();
     char const* const reservation = peer.begin();
     std::string const but = reservation == nullptr ? std::string{} : std::string{" ("} + reservation + ")";
     recording("request recorded" + but, peer.request, spans_per_request, rounds);

@@ -13,6 +13,8 @@
 #include <opentelemetry/trace/tracer.h>
 
 #ifdef LASTBYTE_BENCHMARKS_OTLP
+#undef OPENTELEMETRY_PROTO_API  // opentelemetry_proto.pc defines it without the quotes in it, and so as no C++
+#define OPENTELEMETRY_PROTO_API
 #include <google/protobuf/arena.h>
 #include <opentelemetry/exporters/otlp/otlp_recordable.h>
 #include <opentelemetry/exporters/otlp/otlp_recordable_utils.h>
@@ -44,9 +46,19 @@ public:
     opentelemetry::sdk::common::ExportResult Export(
         nostd::span<std::unique_ptr<sdk::Recordable>> const& spans) noexcept override {
 #ifdef LASTBYTE_BENCHMARKS_OTLP
-        opentelemetry::proto::collector::trace::v1::ExportTraceServiceRequest request;
-        opentelemetry::exporter::otlp::OtlpRecordableUtils::PopulateRequest(spans, &request);
-        std::string const bytes = request.SerializeAsString();
+        // As the SDK's own OTLP exporters do it, arena and sizes included.
+        google::protobuf::ArenaOptions sizes;
+        sizes.initial_block_size = 1024;
+        sizes.max_block_size = 65536;
+        google::protobuf::Arena arena{sizes};
+        using Request = opentelemetry::proto::collector::trace::v1::ExportTraceServiceRequest;
+#if GOOGLE_PROTOBUF_VERSION < 5027000  // there, Create leaves the parts of a message on the heap
+        auto* const request = google::protobuf::Arena::CreateMessage<Request>(&arena);
+#else
+        auto* const request = google::protobuf::Arena::Create<Request>(&arena);
+#endif
+        opentelemetry::exporter::otlp::OtlpRecordableUtils::PopulateRequest(spans, request);
+        std::string const bytes = request->SerializeAsString();
         peers::drop(bytes.data(), bytes.size());
 #else
         peers::drop(spans.data(), spans.size());

@@ -43,11 +43,13 @@ void event_span() {
 }
 
 void wide_span() {
-    auto const* value = peers::wide_value;
-    TRACE_EVENT("peer", "index", "attribute-of-20-ch-0", value, "attribute-of-20-ch-1", value, "attribute-of-20-ch-2",
-                value, "attribute-of-20-ch-3", value, "attribute-of-20-ch-4", value, "attribute-of-20-ch-5", value,
-                "attribute-of-20-ch-6", value, "attribute-of-20-ch-7", value, "attribute-of-20-ch-8", value,
-                "attribute-of-20-ch-9", value);
+    TRACE_EVENT("peer", "index", [](perfetto::EventContext event) {
+        static constexpr char const* names[peers::wide_attributes] = {
+            "attribute-of-20-ch-0", "attribute-of-20-ch-1", "attribute-of-20-ch-2", "attribute-of-20-ch-3",
+            "attribute-of-20-ch-4", "attribute-of-20-ch-5", "attribute-of-20-ch-6", "attribute-of-20-ch-7",
+            "attribute-of-20-ch-8", "attribute-of-20-ch-9"};
+        for (auto const* name : names) event.AddDebugAnnotation(name, peers::wide_value);
+    });
 }
 
 void flush() {
