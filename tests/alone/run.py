@@ -4,6 +4,8 @@
 Every header must compile as the only include, twice, with a long list of warnings; after the macros of hostile.hpp; and
 without exceptions and RTTI. No header may leave a macro behind or bring a global constructor. The program in
 two_policies/ links translation units with different policies and runs, also when two compilers have made them.
+
+An adapter includes somebody else's library, which need not survive all that: it must compile alone where that library is.
 """
 import re
 import sys
@@ -37,10 +39,17 @@ class Headers:
 
     def __init__(self, include):
         self.include = include
-        paths = sorted(include.glob("lastbyte/**/*.hpp"))
+        every = sorted(include.glob("lastbyte/**/*.hpp"))
+        paths = [path for path in every if path.parent.name != "adapt"]
+        self.adapters = [path.relative_to(include).as_posix() for path in every if path.parent.name == "adapt"]
         self.names = [path.relative_to(include).as_posix() for path in paths]
         system = sorted({name for path in paths for name in SYSTEM_INCLUDE.findall(path.read_text())})
         self.system = "".join(f"#if __has_include(<{name}>)\n#include <{name}>\n#endif\n" for name in system)
+
+    def can_have(self, compiler, name):
+        """Whether this machine has what a header includes besides ours."""
+        others = SYSTEM_INCLUDE.findall((self.include / name).read_text())
+        return self.compile(compiler, include_lines(others), "-fsyntax-only")[0] == 0
 
     def compile(self, compiler, text, *flags):
         return compiler.run("-I", self.include, *flags, "-x", "c++", "-", stdin=text)
@@ -126,6 +135,11 @@ def main():
     for compiler in compilers:
         for check in (alone, among_hostile_macros, bare):
             checks += [(f"{name}, {compiler.kind}", check, (compiler, headers, name)) for name in headers.names]
+        for name in headers.adapters:
+            if headers.can_have(compiler, name):
+                checks.append((f"{name}, {compiler.kind}", alone, (compiler, headers, name)))
+            else:
+                report.skip(f"{name}, {compiler.kind}", "its library is not on this machine")
         for check in (no_macros, no_global_constructors):
             checks.append((f"all headers, {compiler.kind}", check, (compiler, headers)))
         for flags in ([], BARE):

@@ -1,17 +1,24 @@
-// What the README's code blocks take for granted: its first program's policy, a stream of 1024 bytes, and a client.
+// What the README's code blocks take for granted: its first program's policy, and a stream of 1024 bytes.
 #pragma once
 
 #include <lastbyte/encode/chrome_trace.hpp>
+#include <lastbyte/encode/clickhouse.hpp>
+#include <lastbyte/encode/clickhouse_table.hpp>
 #include <lastbyte/encode/html_report.hpp>
 #include <lastbyte/encode/ndjson.hpp>
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/encode/otlp_json.hpp>
 #include <lastbyte/encode/otlp_logs.hpp>
+#include <lastbyte/encode/otlp_metrics.hpp>
 #include <lastbyte/encode/prometheus.hpp>
+#include <lastbyte/encode/stamped.hpp>
 #include <lastbyte/lastbyte.hpp>
 #include <lastbyte/pipeline/worker.hpp>
 #include <lastbyte/telemetry/data_point.hpp>
 #include <lastbyte/transport/file.hpp>
+#include <lastbyte/transport/http.hpp>
+#include <lastbyte/transport/http_retry.hpp>
+#include <lastbyte/transport/otlp_http.hpp>
 
 #include <chrono>
 #include <functional>
@@ -38,6 +45,3 @@ inline auto file_stream() {
         return std::string(512, 'x');
     };
 }
-
-/// An HTTP client of the reader's own.
-inline void post(std::string_view /*url*/, std::string_view /*content_type*/, std::string_view /*body*/) {}

@@ -10,8 +10,10 @@ A comment before a block says what it is:
     <!-- declarations -->      compiled at namespace scope, before all statements
     <!-- statements -->        compiled as the body of a function of its own, and run
     <!-- command: NAME -->     a shell line: `tests` must be what .ci/run calls, `main job` must compile as it stands
+    <!-- consumer: NAME -->    a way into another project, which tests/consumers runs
+    <!-- sql: NAME -->         a dashboard, which tests/interop asks of that engine
 
-Every C++ and shell block needs one. Lines may be longer than the compiler likes, but nothing else is forgiven.
+Every C++, shell and SQL block needs one. Lines may be longer than the compiler likes, but nothing else is forgiven.
 """
 import argparse
 import re
@@ -24,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from harness import ROOT, WARNINGS, Report, find_compilers, run
 
 HERE = Path(__file__).resolve().parent
-BLOCK = re.compile(r"^(?:<!-- *(\w[\w ]*?)(?:: *(.+?))? *-->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(?:<!-- *(\w[\w ]*?)(?:: *([^\n]+?))? *-->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORGIVEN = ["-Wno-shadow", "-Wno-unused-variable", "-Wno-unused-but-set-variable"]
 FIXTURE = """lastbyte::Tracer<Telemetry> tracer, head_tracer, stop_tracer, copy_tracer;
 std::stop_token stop_token;
@@ -128,7 +130,7 @@ def main():
     text = (root / "README.md").read_text()
     blocks = blocks_of(text)
     for kind, _, language, _, line in blocks:
-        if language in ("cpp", "sh"):
+        if language in ("cpp", "sh", "sql"):
             report.check(f"the block in line {line}", "" if kind else "nothing says what it is")
     for target in LINK_OR_ANCHOR.findall(CODE.sub("", text)):
         if "://" not in target and not target.startswith("#"):

@@ -20,7 +20,7 @@ struct StoreLimits {
     static constexpr std::size_t blobs = 20;
     static constexpr std::size_t doubles = 20;
     static constexpr std::size_t indexes = 1;
-    static constexpr std::size_t blob_bytes = 16 * 1024;  ///< all texts of a row together, the index not among them
+    static constexpr std::size_t blob_bytes = 16'384;  ///< all texts of a row together, the index not among them
     static constexpr std::size_t index_bytes = 96;
 };
 
