@@ -3,6 +3,7 @@ import argparse
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -58,6 +59,18 @@ def driver_arguments(description):
     arguments.add_argument("--include", type=Path, default=ROOT / "include")
     arguments.add_argument("--require-all", action="store_true", help="a missing compiler is a failure")
     return arguments
+
+
+def not_equal(is_value, should):
+    """A problem for Report.check(), empty when the two are equal."""
+    return "" if is_value == should else f"{is_value!r} instead of {should!r}"
+
+
+def free_port():
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def in_parallel(function, items):

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness import Report
+from harness import Report, not_equal
 from served import Collector, Server, lines_of, number, replies_in, table_of
 
 TOOLS = {"search": "q=telemetry", "orient": "", "catalog": "", "get": "uri=file:a.md", "version": "", "time": ""}
@@ -32,10 +32,6 @@ OUTCOMES = {"complete", "no_body", "aborted", "cancelled", "producer_error", "tr
             "shutdown", "abandoned"}
 HUGE_LINES = 60_000
 SECRET = "nobody must read this"
-
-
-def not_equal(is_value, should):
-    return "" if is_value == should else f"{is_value!r} instead of {should!r}"
 
 
 def make_documents(folder):

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import dashboard
 import npm
-from harness import ROOT, Report
+from harness import ROOT, Report, free_port
 
 SECONDS = 60
 ROWS = 20_000
@@ -48,12 +47,6 @@ USERS = """<yandex><profiles><default/></profiles><quotas><default/></quotas><us
 <password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
 </default></users></yandex>
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

@@ -17,15 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 import npm
-from harness import Report
+from harness import Report, not_equal
 from served import Server
 
 SDK = "@modelcontextprotocol/sdk@1.32.2"
 LARGE_LINES = 40_000
-
-
-def not_equal(is_value, should):
-    return "" if is_value == should else f"{is_value!r} instead of {should!r}"
 
 
 def make_documents(folder):

@@ -10,7 +10,6 @@ import json
 import math
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness import Report
+from harness import Report, free_port
 
 FORMATS = {"prometheus": "text/plain; version=0.0.4; charset=utf-8",
            "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8"}
@@ -201,12 +200,6 @@ class Scraped(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Prometheus:

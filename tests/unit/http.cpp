@@ -26,6 +26,8 @@
 #include <lastbyte/transport/http_retry.hpp>
 #include <lastbyte/transport/otlp_http.hpp>
 
+#include "listening.hpp"
+
 using lastbyte::HttpFailure, lastbyte::HttpTransport, lastbyte::OtlpSignal, lastbyte::OtlpTransport;
 
 namespace {
@@ -502,20 +504,14 @@ TEST_CASE("a request that nobody takes ends at the deadline") {
 }
 
 TEST_CASE("a host that doesn't answer a connect is left at connect_ms") {
-    int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::listen(fd, 0) == 0);  // room for one, who is never accepted; the next one's SYN is dropped
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+    Listening const full{0};  // room for one, who is never accepted; the next one's SYN is dropped
+    REQUIRE(full.ready);
     std::vector<int> fillers;
     for (int i = 0; i < 4; ++i) {
         fillers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        (void)::connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), size);
+        (void)::connect(fillers.back(), reinterpret_cast<sockaddr const*>(&full.address), sizeof full.address);
     }
-    HttpTransport http{"http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), {.connect_ms = 50}};
+    HttpTransport http{full.url(), {.connect_ms = 50}};
     double const took = seconds([&] {
         auto const result = http.write("x");
         CHECK(result.failure() == HttpFailure::connect_timed_out);
@@ -524,7 +520,6 @@ TEST_CASE("a host that doesn't answer a connect is left at connect_ms") {
     CHECK(took < 9);
     CHECK(http.report().connect_timed_out == 1);
     for (int const filler : fillers) ::close(filler);
-    ::close(fd);
 }
 
 TEST_CASE("a port where nobody listens, and a name that nobody has, are told apart") {

@@ -22,6 +22,7 @@
 #include <lastbyte/transport/otlp_http.hpp>
 
 #include "counting_new.hpp"
+#include "listening.hpp"
 
 using lastbyte::HttpFailure, lastbyte::HttpResult, lastbyte::retry, lastbyte::detail::OtlpAnswer,
     lastbyte::detail::headers_problem, lastbyte::detail::HttpAnswer, lastbyte::detail::parse_http_date,
@@ -667,30 +668,23 @@ TEST_CASE("whatever bytes come, reading them ends") {
 
 TEST_CASE("a warm request allocates nothing, over the same connection or a new one") {
     // The server is a process of its own: what it allocates is not counted.
-    int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::listen(fd, 4) == 0);
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+    Listening const listening{4};
+    REQUIRE(listening.ready);
     std::fflush(nullptr);
     pid_t const child = ::fork();
     if (child == 0) {
         ::alarm(60);
         constexpr std::string_view partial = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\x0a\x02\x08\x01";
         for (;;) {
-            int const client = ::accept(fd, nullptr, nullptr);
+            int const client = ::accept(listening.fd, nullptr, nullptr);
             char bytes[65'536];
             for (int requests = 0; requests < 3 && ::recv(client, bytes, sizeof bytes, 0) > 0; ++requests)
                 (void)!::write(client, partial.data(), partial.size());
             ::close(client);
         }
     }
-    std::string const url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
     {
-        lastbyte::OtlpTransport collector{lastbyte::OtlpSignal::traces, url};
+        lastbyte::OtlpTransport collector{lastbyte::OtlpSignal::traces, listening.url()};
         CHECK(collector.write("first"));
         auto const before = allocations;
         bool good = true;
@@ -704,5 +698,4 @@ TEST_CASE("a warm request allocates nothing, over the same connection or a new o
     }
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
-    ::close(fd);
 }
