@@ -143,10 +143,21 @@ TEST_CASE("where the counter is not invariant, the reference is the clock") {
     CHECK(Counter<Tag, false>::reads.load_relaxed() == 0);
 }
 
-TEST_CASE("before its anchor a clock gives the reference's time, not that of a counter that nobody has checked") {
+TEST_CASE("a clock that nobody has anchored checks its counter first, and then ticks like one that was") {
     struct Tag;
-    (void)Simulated<Tag>::now();
-    CHECK(Counter<Tag>::reads.load_relaxed() == 0);
+    using Clock = Simulated<Tag>;
+    CHECK(Clock::now() >= Counter<Tag>::first);
+    CHECK(Counter<Tag>::asked.load_relaxed() == 1);
+    struct Other;
+    CHECK(Simulated<Other, false>::now() < Counter<Other, false>::first);
+    CHECK(Counter<Other, false>::reads.load_relaxed() == 0);
+}
+
+TEST_CASE("a rate that is asked for before anything else is within 0.1 %") {
+    struct Tag;
+    double const ns_per_tick = Simulated<Tag>::rate().ns_per_tick;
+    CHECK(ns_per_tick * 2.7 > 0.999);
+    CHECK(ns_per_tick * 2.7 < 1.001);
 }
 
 TEST_CASE("the monotonic clock doesn't run backwards") {

@@ -114,7 +114,7 @@ struct CalibratedClock {
     }
 
     [[nodiscard]] static ClockRate rate() noexcept {
-        if (state_.trusted.load_relaxed() == 0) return {};
+        if (state_.trusted.load_relaxed() == 0 && !rated_late()) return {};
         std::uint64_t const valid_for = state_.valid_for.load_acquire();
         if (Counter::now() - state_.rated_at.load_relaxed() < valid_for) [[likely]]
             return {__builtin_bit_cast(double, state_.rate_bits.load_relaxed())};
@@ -138,8 +138,25 @@ private:
     };
     static inline constinit State state_{};
 
+    // A shared library with hidden visibility has a clock of its own, and meets traces that another one started: so it may be
+    // asked before anybody has called its anchor(), and must give ticks of the same kind.
+
     /// Out of line, so that a span's code holds no call of the system on its way.
-    [[gnu::noinline, gnu::cold]] static std::uint64_t stand_in() noexcept { return Reference::now(); }
+    [[gnu::noinline, gnu::cold]] static std::uint64_t stand_in() noexcept {
+        anchor();
+        return state_.trusted.load_relaxed() != 0 ? Counter::now() : Reference::now();
+    }
+
+    /// Whether the counter is in use. If nobody has asked before, waits once until there is a time to measure its rate over.
+    [[gnu::noinline, gnu::cold]] static bool rated_late() noexcept {
+        if (state_.anchored.load_acquire() != 0) return state_.trusted.load_relaxed() != 0;
+        anchor();
+        if (state_.trusted.load_relaxed() == 0) return false;
+        std::uint64_t const start = Reference::now();
+        while (Reference::now() - start < 100'000) {
+        }
+        return true;
+    }
 
     /// Both clocks at once: the tightest of a few readings, so that being interrupted between the two doesn't skew it.
     static Pair read_both() noexcept {

@@ -46,16 +46,17 @@ public:
         return block;
     }
 
+    // Known by what it holds and not by its address: a shared library with hidden visibility has a closed block of its own.
     static void retain(Block* block) noexcept {
-        if (block != &closed) block->references.add_relaxed(1);
+        if (!block->unstored()) block->references.add_relaxed(1);
     }
     static void release(Block* block) noexcept {
-        if (block != &closed && block->references.sub_acq_rel(1) == 1) give_back(block);
+        if (!block->unstored() && block->references.sub_acq_rel(1) == 1) give_back(block);
     }
 
     /// Counts a trace as read. Called by its body alone.
     static void finished(Block* block) noexcept {
-        if (block == &closed) return;
+        if (block->unstored()) return;
         block->finished = true;
         ledger.count(Count::finished);
         ledger.count(Count::released);
