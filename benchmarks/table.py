@@ -14,6 +14,7 @@ README_ROWS = {  # figure: what the README calls it
     "request, whole: the same and its data point handed over":
         "the same with a body of 16 chunks, the Reading, and a data point handed over",
     "chunk, over the bare pull function": "a chunk through a wrapped pull function, over the bare one",
+    "child span, unsampled": "a span of a request that is not sampled",
     "child span, disabled": "a span under a policy that is off",
     "processor time of the process, for a span exported as OTLP/protobuf":
         "a span with two attributes, recorded, encoded as OTLP/protobuf, dropped by the pipeline's thread",
