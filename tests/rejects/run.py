@@ -12,6 +12,8 @@ is expected:
     // link: other.cpp          both files compile; linking them fails, and the regex is for the linker's first error
 
 A reject that fails for another reason fails, and so do a mistake that compiles and a twin that doesn't.
+
+policy.hpp, which most rejects include, is precompiled for the mistakes. The twins are compiled without it.
 """
 import re
 import sys
@@ -27,6 +29,8 @@ FLAGS = re.compile(r"^// flags: *(.+)$", re.MULTILINE)
 LINK = re.compile(r"^// link: *(\S+)$", re.MULTILINE)
 BRANCH = re.compile(r"^ *#(?:if|elif).*\bLASTBYTE_REJECT *== *(\d+)", re.MULTILINE)
 ANY_BRANCH = re.compile(r"^ *#(?:ifdef +|if +defined *\(?)LASTBYTE_REJECT", re.MULTILINE)
+SHARED = "policy.hpp"
+INCLUDES_SHARED = re.compile(r'^#include "(?:policy|point)\.hpp"$', re.MULTILINE)
 LINK_ERROR = re.compile(r"error:|undefined reference|undefined symbol|multiple definition|duplicate symbol")
 COMPILE_ERROR = re.compile(r"error:")
 
@@ -66,6 +70,25 @@ def read_reject(source):
                   source.with_name(link.group(1)) if link else None)
 
 
+class Precompiled:
+    """The flags that give a compiler the shared header without reading it again."""
+
+    def __init__(self, scratch, compilers, cases, include):
+        self.flags = {}
+        if not (cases / SHARED).exists():
+            return
+        for compiler in compilers:
+            header = Path(scratch, compiler.kind + ".hpp")
+            header.write_text(f'#include "{cases.resolve() / SHARED}"\n')
+            made = header.with_suffix(".hpp.gch")
+            if compiler.run("-I", include, "-x", "c++-header", header, "-o", made)[0] == 0:
+                self.flags[compiler.kind] = ["-include-pch", made] if compiler.kind == "clang" else ["-include", header]
+
+    def flags_for(self, compiler, reject):
+        usable = not reject.flags and INCLUDES_SHARED.search(reject.source.read_text())
+        return self.flags.get(compiler.kind, []) if usable else []
+
+
 def compile_only(compiler, reject, include, flags):
     return compiler.run("-fsyntax-only", "-I", include, *flags, *reject.flags, reject.source)
 
@@ -96,7 +119,7 @@ def judge_twin(compiler, reject, include):
     return "its twin does not link and run" if linked else "", link_output
 
 
-def judge_mistake(compiler, reject, include, mistake):
+def judge_mistake(compiler, reject, include, mistake, precompiled):
     define = [f"-DLASTBYTE_REJECT={mistake}"]
     error = COMPILE_ERROR
     if reject.partner:
@@ -105,7 +128,8 @@ def judge_mistake(compiler, reject, include, mistake):
             return "it does not compile, but should fail only when linked", output
         status, output, error = linked, link_output, LINK_ERROR
     else:
-        status, output = compile_only(compiler, reject, include, define)
+        flags = [*precompiled.flags_for(compiler, reject), *define]
+        status, output = compile_only(compiler, reject, include, flags)
     if status == 0:
         return "the mistake is accepted", ""
     first = next(filter(error.search, output.splitlines()), "")
@@ -134,15 +158,17 @@ def main():
             report.check(source.name, str(problem))
 
     compilers, missing = find_compilers(options.compiler)
-    checks = []
-    for compiler in compilers:
-        for reject in rejects:
-            checks.append((f"{reject.source.name}, {compiler.kind}", judge_twin, (compiler, reject, options.include)))
-            checks += [(f"{reject.source.name}, mistake {mistake}, {compiler.kind}", judge_mistake,
-                        (compiler, reject, options.include, mistake)) for mistake in reject.expected]
-    print("with", ", ".join(compiler.version for compiler in compilers))
-    for check, outcome in zip(checks, in_parallel(lambda check: check[1](*check[2]), checks)):
-        report.check(check[0], *outcome)
+    with tempfile.TemporaryDirectory() as scratch:
+        precompiled = Precompiled(scratch, compilers, options.cases, options.include)
+        checks = []
+        for compiler in compilers:
+            for reject in rejects:
+                checks.append((f"{reject.source.name}, {compiler.kind}", judge_twin, (compiler, reject, options.include)))
+                checks += [(f"{reject.source.name}, mistake {mistake}, {compiler.kind}", judge_mistake,
+                            (compiler, reject, options.include, mistake, precompiled)) for mistake in reject.expected]
+        print("with", ", ".join(compiler.version for compiler in compilers))
+        for check, outcome in zip(checks, in_parallel(lambda check: check[1](*check[2]), checks)):
+            report.check(check[0], *outcome)
     report.missing_compilers(missing, options.require_all, len(checks) // len(compilers))
     return report.finish()
 
