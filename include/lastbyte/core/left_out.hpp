@@ -13,6 +13,16 @@
 
 namespace lastbyte::detail {
 
+/// An address that no other running thread has.
+[[nodiscard, gnu::always_inline]] inline void const* this_thread() noexcept {
+#if defined(__linux__)
+    return __builtin_thread_pointer();
+#else
+    static thread_local char own;  // elsewhere the builtin is lacking, or a register that means something else
+    return &own;
+#endif
+}
+
 /// What has been counted by the moment of looking. Trivial; without spans the other members are not set.
 template <class Tiers>
 struct LeftOutTotals {

@@ -10,7 +10,6 @@
 #include <ctime>
 
 #if defined(__linux__)
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -28,36 +27,36 @@ public:
     /// Wakes all who wait. The caller's errno stays.
     void ring() noexcept {
         rings_.add_acq_rel(1);
-        call(wake_all, 0x7fffffff, nullptr);
+        call(wake_all, 0x7fffffff, 0);
     }
 
     /// Returns when the bell has rung since `seen`, when `until` (of SteadyClock) has come, or sooner for no reason.
     void wait(std::uint32_t seen, std::uint64_t until) noexcept {
         std::uint64_t const now = SteadyClock::now();
         if (until <= now || rings_.load_acquire() != seen) return;
-        std::uint64_t left = until - now;
-        constexpr std::uint64_t second = 1'000'000'000, most = supported ? 3600 * second : second / 1000;
-        if (left > most) left = most;
-        timespec const time{static_cast<time_t>(left / second), static_cast<long>(left % second)};
-        call(sleep, seen, &time);
+        constexpr std::uint64_t most = supported ? 3600 * second : second / 1000;
+        call(sleep, seen, until - now < most ? until - now : most);
     }
 
 private:
+    static constexpr std::uint64_t second = 1'000'000'000;
 #if defined(__linux__)
     static constexpr bool supported = true;
-    static constexpr int wake_all = FUTEX_WAKE | FUTEX_PRIVATE_FLAG;
-    static constexpr int sleep = FUTEX_WAIT | FUTEX_PRIVATE_FLAG;
-    void call(int what, std::uint32_t value, timespec const* time) noexcept {
+    static constexpr int sleep = 128, wake_all = 129;  // private FUTEX_WAIT and FUTEX_WAKE; musl has no <linux/futex.h>
+    void call(int what, std::uint32_t value, std::uint64_t ns) noexcept {
         int const kept = errno;
-        ::syscall(SYS_futex, &rings_, what, value, time, nullptr, 0);
+        // Two longs to the kernel, and no timespec, which a 32-bit program may have with 64 bits of time.
+        long const length[] = {static_cast<long>(ns / second), static_cast<long>(ns % second)};
+        ::syscall(SYS_futex, &rings_, what, value, length, nullptr, 0);
         errno = kept;
     }
 #else
     static constexpr bool supported = false;
     static constexpr int wake_all = 0, sleep = 1;
-    void call(int, std::uint32_t, timespec const* time) noexcept {
+    void call(int what, std::uint32_t, std::uint64_t ns) noexcept {
         int const kept = errno;
-        if (time != nullptr) ::nanosleep(time, nullptr);
+        timespec const time{0, static_cast<long>(ns)};
+        if (what == sleep) ::nanosleep(&time, nullptr);
         errno = kept;
     }
 #endif

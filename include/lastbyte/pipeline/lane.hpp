@@ -60,12 +60,12 @@ public:
     }
 
     /// Where the next record will begin, and where the oldest begins. Sequentially consistent with reserving one.
-    [[nodiscard]] std::uint64_t head() const noexcept { return __atomic_load_n(&head_.raw(), __ATOMIC_SEQ_CST); }
+    [[nodiscard]] std::uint64_t head() const noexcept { return head_.load(); }
     [[nodiscard]] std::uint64_t tail() const noexcept { return tail_.load_acquire(); }
 
     /// Empties it, while no other thread knows it: in a child after fork().
     void forget() noexcept {
-        std::memset(memory_, 0, capacity_);
+        std::memset(memory_, 0, static_cast<std::size_t>(capacity_));
         head_.store(0);
         tail_.store_relaxed(0);
         taking_.store_relaxed(0);
@@ -77,27 +77,27 @@ private:
     class Head {
     public:
         [[nodiscard]] std::uint64_t load_relaxed() const noexcept { return __atomic_load_n(&value_, __ATOMIC_RELAXED); }
-        [[nodiscard]] std::uint64_t const& raw() const noexcept { return value_; }
+        [[nodiscard]] std::uint64_t load() const noexcept { return __atomic_load_n(&value_, __ATOMIC_SEQ_CST); }
         bool replace(std::uint64_t expected, std::uint64_t wanted) noexcept {
             return __atomic_compare_exchange_n(&value_, &expected, wanted, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
         }
         void store(std::uint64_t value) noexcept { __atomic_store_n(&value_, value, __ATOMIC_RELAXED); }
 
     private:
-        std::uint64_t value_ = 0;
+        alignas(8) std::uint64_t value_ = 0;
     };
 
     bool reserve(std::uint64_t begin, std::uint64_t end) noexcept { return head_.replace(begin, end); }
     [[nodiscard]] char* at(std::uint64_t position) const noexcept { return memory_ + (position & (capacity_ - 1)); }
     void publish(std::uint64_t position, std::uint64_t value) noexcept {
-        __atomic_store_n(reinterpret_cast<std::uint64_t*>(at(position)), value, __ATOMIC_RELEASE);
+        reinterpret_cast<Atomic<std::uint64_t>*>(at(position))->store_release(value);
     }
     template <class Fn>
     bool pop_alone(Fn& fn) noexcept {
         for (;;) {
             std::uint64_t const tail = tail_.load_relaxed();
             char* const here = at(tail);
-            std::uint64_t const value = __atomic_load_n(reinterpret_cast<std::uint64_t*>(here), __ATOMIC_ACQUIRE);
+            std::uint64_t const value = reinterpret_cast<Atomic<std::uint64_t>*>(here)->load_acquire();
             if (value == 0) return false;
             std::uint64_t const size = value >> 1;
             if ((value & 1) == 0) {
@@ -106,7 +106,7 @@ private:
                 continue;
             }
             if (!fn(std::string_view{here + word, static_cast<std::size_t>(size)})) return false;
-            std::memset(here, 0, taken_up_by(size));
+            std::memset(here, 0, static_cast<std::size_t>(taken_up_by(size)));
             tail_.store_release(tail + taken_up_by(size));
             return true;
         }

@@ -55,8 +55,9 @@ class Queue {
 public:
     /// nullptr when there is no memory. All of it is touched here, so that no request meets a page fault.
     static Queue* make(std::size_t lane_bytes) noexcept {
+        constexpr std::size_t most = PTRDIFF_MAX / 2 / (lanes + 1);  // rounded up and times that it is still a size
         std::uint64_t capacity = 4096;
-        if (lane_bytes > std::size_t{1} << 40) return nullptr;
+        if (lane_bytes > most) return nullptr;
         while (capacity < lane_bytes) capacity *= 2;
         void* const memory = std::aligned_alloc(64, sizeof(Queue));
         void* const bytes = std::malloc(static_cast<std::size_t>((lanes + 1) * capacity));
@@ -92,7 +93,9 @@ public:
         alignas(64) Atomic<std::uint64_t> taken{0};
     };
     [[nodiscard]] Counted& this_lane() noexcept { return lanes_[detail::this_lane()]; }
-    [[nodiscard]] std::size_t max_record_bytes() const noexcept { return capacity_ / 2 - Lane::word; }
+    [[nodiscard]] std::size_t max_record_bytes() const noexcept {
+        return static_cast<std::size_t>(capacity_ / 2 - Lane::word);
+    }
     [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
 
     /// Wakes the worker if it sleeps and the lane is full enough for it: one that waits for anything is woken by

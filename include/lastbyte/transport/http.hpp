@@ -104,7 +104,7 @@ private:
     pid_t owner_ = -1;
     detail::posix::Count counts_[11], accepted_bytes_, connections_, resent_, answers_cut_;
     // The last failure, for error(): its kind and number in one word, then a text that lives as long as the program.
-    std::uint64_t last_ = 0, last_at_ = 0;
+    alignas(8) std::uint64_t last_ = 0, last_at_ = 0;
     char const* last_what_ = "";
 };
 

@@ -116,7 +116,7 @@ public:
             auto const& [kind, status, text] = one.value();
             bool const integer = kind == AttributeKind::integer || kind == AttributeKind::unsigned_integer;
             if (integer && status >= 500 && status <= 599 && one.name() == "http.response.status_code")
-                for (std::size_t i = 3, rest = status; i-- > 0; rest /= 10)
+                for (std::uint64_t i = 3, rest = status; i-- > 0; rest /= 10)
                     status_[i] = static_cast<char>('0' + rest % 10);
         }
     }
