@@ -68,7 +68,7 @@ template <class Policy>
         auto outer = copy.template span<"index">();
         outer.template attribute<"rows">(i).template attribute<"share">(0.5).template attribute<"shard">("eu-1");
         auto inner = outer.template child<"file:*">("docs/a.md");
-        inner.source(Source::r2);
+        inner.source(Source::r2).link({{1, 2}, {3}}).template event<"retry", "attempt">(i);
         auto const handed_on = inner.tracer();
         auto deepest = handed_on.template span<"decode">();
         sum += parse(look_up(i));

@@ -249,8 +249,10 @@ public:
             auto const& insert = rows_->worker.transport()->insert();
             auto const said = insert.report();
             auto const report = rows_->rows.transport().report();
-            tell({"clickhouse", "rows", options_.clickhouse, report, rows_spool_,
-                  insert.transport().error().text + (said.last_code == 0 ? "" : ' ' + std::string{said.last_name}),
+            std::string problem{insert.transport().error().text};
+            for (auto const words : {said.last_name, said.last_help})
+                if (!words.empty()) problem.append(" ").append(words);
+            tell({"clickhouse", "rows", options_.clickhouse, report, rows_spool_, std::move(problem),
                   said.rows_refused - report.refused});
         }
     }

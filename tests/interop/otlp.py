@@ -4,8 +4,8 @@
     otlp.py PROGRAM      the program of traces.cpp
 
 protoc decodes with field numbers that are written down here, as opentelemetry-proto publishes them. OpenTelemetry's
-JavaScript transformer decodes the same bytes, encodes them again and has to end with the same bytes; its view of them as
-JSON has to be our JSON, letter for letter once its base64 ids are hexadecimal.
+JavaScript transformer decodes the same bytes, encodes them again and has to end with the same bytes; what it makes of our
+JSON has to be the same bytes too; and its view of them as JSON has to be our JSON, member for member and in order.
 """
 import ast
 import json
@@ -40,7 +40,7 @@ message Span {
   message Event {
     fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; uint32 dropped_attributes_count = 4;
   }
-  message Link { bytes trace_id = 1; bytes span_id = 2; }
+  message Link { bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; fixed32 flags = 6; }
 }
 message LogsRequest { repeated ResourceLogs resource_logs = 1; }
 message ResourceLogs { Resource resource = 1; repeated ScopeLogs scope_logs = 2; }
@@ -61,16 +61,20 @@ message AnyValue {
 
 RE_ENCODE = """
 const {readFileSync, writeFileSync} = require('fs');
-const [folder, signal, from, to] = process.argv.slice(2);
+const [folder, signal] = process.argv.slice(2);
 const {opentelemetry} = require(folder + '/node_modules/@opentelemetry/otlp-transformer/build/src/generated/root');
-const {trace, logs} = opentelemetry.proto.collector;
-const Request = signal === 'traces' ? trace.v1.ExportTraceServiceRequest : logs.v1.ExportLogsServiceRequest;
-const request = Request.decode(readFileSync(from));
-writeFileSync(to, Request.encode(request).finish());
-const object = Request.toObject(request, {longs: String, bytes: Buffer, enums: Number});
+const {trace, logs, metrics} = opentelemetry.proto.collector;
+const Request = {traces: trace.v1.ExportTraceServiceRequest, logs: logs.v1.ExportLogsServiceRequest,
+                 metrics: metrics.v1.ExportMetricsServiceRequest}[signal];
 const ids = new Set(['traceId', 'spanId', 'parentSpanId']);
+const save = (name, request) => writeFileSync(name, Request.encode(request).finish());
+const request = Request.decode(readFileSync('request.bin'));
+save('again.bin', request);
+const object = Request.toObject(request, {longs: String, bytes: Buffer, enums: Number});
 // What is a Buffer in the object comes here as its toJSON().
 console.log(JSON.stringify(object, (key, value) => (ids.has(key) ? Buffer.from(value.data).toString('hex') : value)));
+const read = JSON.parse(readFileSync('request.json'), (key, value) => (ids.has(key) ? Buffer.from(value, 'hex') : value));
+save('from_json.bin', Request.fromObject(read));
 """
 
 EPOCH = 1_700_006_400_000_000_000
@@ -81,13 +85,15 @@ def span_id(number):
     return number.to_bytes(8, "big")
 
 
-def span(trace, number, parent, name, start, end, attributes, error=None, kind="INTERNAL"):
+def span(trace, number, parent, name, start, end, attributes, error=None, kind="INTERNAL", events=(), links=(), **more):
+    """`events` as (name, time, attributes), `links` as (trace, span, flags)."""
     return dict(trace=trace, id=number, parent=parent, name=name, start=EPOCH + start, end=EPOCH + end, kind=kind,
-                attributes=attributes, error=error)
+                attributes=attributes, error=error, events=[(what, EPOCH + at, facts) for what, at, facts in events],
+                links=list(links), **more)
 
 
-def root(trace, number, name, start, end, attributes, error=None):
-    return span(trace, number, 0, name, start, end, attributes, error, "SERVER")
+def root(trace, number, name, start, end, attributes, error=None, **more):
+    return span(trace, number, 0, name, start, end, attributes, error, "SERVER", **more)
 
 
 EXPECTED = [
@@ -95,20 +101,24 @@ EXPECTED = [
         "http.request.method": "GET", "http.response.status_code": 503, "error.type": "aborted",
         "http.response.body.size": 3, "lastbyte.chunks": 1, "lastbyte.outcome": "aborted",
         "lastbyte.time_to_first_byte_ns": 527, "lastbyte.tier.cache_tier": "build", "lastbyte.hits": 7,
-        "lastbyte.lookups": 9, "lastbyte.spans_over_bound": 2}, error=""),
+        "lastbyte.lookups": 9, "lastbyte.spans_over_bound": 2}, error="", dropped_links_count=1),
     span(2, 3, 2, "index", 11, 521, {"lastbyte.source": "miss"}),
-    span(2, 5, 2, "compile", 521, 528, {"error.type": "_OTHER"}, error=HOSTILE),
+    span(2, 5, 2, "compile", 521, 528, {"error.type": "_OTHER"}, error=HOSTILE, events=[("tried", 521, {})],
+         links=[(1, 14, 0)]),
     span(2, 4, 2, "index", 21, 528, {"lastbyte.source": "build"}),
     *(span(2, number, 2, "over", 523, 528, {"lastbyte.source": "memory"}) for number in range(6, 11)),
     root(1, 1, "POST /mcp", 1, 2_031_529, {
         "http.request.method": "POST", "http.route": "/mcp", "http.response.status_code": 200,
         "http.response.body.size": 10, "lastbyte.chunks": 1, "lastbyte.outcome": "complete",
         "lastbyte.time_to_first_byte_ns": 2_031_528, "lastbyte.tier.cache_tier": "r2", "lastbyte.hits": 0,
-        "lastbyte.lookups": 1}),
-    span(1, 14, 13, "decode", 2_001_529, 2_031_529, {}),
+        "lastbyte.lookups": 1}, dropped_events_count=1),
+    span(1, 14, 13, "decode", 2_001_529, 2_031_529, {}, events=[
+        ("retry", 2_001_529, {"attempt": -2, "why": HOSTILE, "ratio": 0.1, "again": True, "hash": "18446744073709551615"}),
+        ("done", 2_031_529, {})]),
     span(1, 13, 1, "file:" + HOSTILE, 1_529, 2_031_529, {
         "lastbyte.source": "r2", "lastbyte.detail": "zip-extract", "rows": -12, "ratio": 0.1, "fresh": True,
-        "hash": "18446744073709551615", "text": HOSTILE}),
+        "hash": "18446744073709551615", "text": HOSTILE}, events=[("retry", 2_001_529, {})],
+        links=[(0x0102_0304_0506_0708 << 64 | 9, 2**64 - 2, 1), (3, 15, 0)]),
     root(3, 15, "HEAD /docs", 3_031_529, 3_031_529, {
         "http.response.body.size": 0, "lastbyte.chunks": 0, "lastbyte.outcome": "no_body",
         "lastbyte.tier.cache_tier": "none", "lastbyte.hits": 0, "lastbyte.lookups": 0}),
@@ -173,24 +183,23 @@ def attributes_of(fields):
 
 def read_span(fields):
     """A decoded span in the form of EXPECTED; whatever is there that isn't expected stays visible."""
-    one = {name: values[0] for name, values in fields.items() if name not in ("attributes", "events", "status")}
+    one = {name: values[0] for name, values in fields.items() if name not in ("attributes", "events", "links", "status")}
     error = None
     if "status" in fields:
         status = fields["status"][0]
         error = status.get("message", [b""])[0].decode()
         if status["code"] != ["ERROR"]:
             error = repr(status)
-    if (events := fields.get("events", [])) != []:
-        event = {name: values[0] for name, values in events[0].items() if name != "attributes"}
-        wanted = {"time_unix_nano": one["end_time_unix_nano"], "name": b"exception"}
-        if event != wanted or attributes_of(events[0]) != {"exception.message": error} or len(events) != 1:
-            error = repr(events)
-    elif error:
-        error += " (without an event)"
+    events = [(event["name"][0].decode(), event["time_unix_nano"][0], attributes_of(event))
+              for event in fields.get("events", [])]
+    if error and (not events or events.pop() != ("exception", one["end_time_unix_nano"], {"exception.message": error})):
+        error += " (without an event at the end)"
+    links = [(int.from_bytes(link.pop("trace_id")[0], "big"), int.from_bytes(link.pop("span_id")[0], "big"),
+              link.pop("flags", [0])[0], *link) for link in fields.get("links", [])]
     return dict(trace=int.from_bytes(one.pop("trace_id"), "big"), id=int.from_bytes(one.pop("span_id"), "big"),
                 parent=int.from_bytes(one.pop("parent_span_id", b""), "big"), name=one.pop("name").decode(),
                 start=one.pop("start_time_unix_nano"), end=one.pop("end_time_unix_nano"), kind=one.pop("kind"),
-                attributes=attributes_of(fields), error=error, **one)
+                attributes=attributes_of(fields), error=error, events=events, links=links, **one)
 
 
 def read_event(fields):
@@ -245,39 +254,52 @@ def check_protoc(report, made, folder):
     protoc.check("LogsRequest", "logs", made["otlp_logs"], read_event, EVENTS)
 
 
-def check_transformer(report, made, folder):
+def in_order(text):
+    """JSON with its members in the order in which they stand, and with those that are there twice."""
+    return json.loads(text, object_pairs_hook=lambda pairs: [["{}", *pair] for pair in pairs])
+
+
+def check_transformer(report, requests, folder):
+    """`requests`: for each signal its protobuf and its JSON."""
     if problem := npm.install(TRANSFORMER, folder):
-        report.skip("OpenTelemetry's transformer", problem, 3)
+        report.skip("OpenTelemetry's transformer", problem, 3 * len(requests))
         return
     (folder / "re_encode.cjs").write_text(RE_ENCODE)
-    for signal, what in {"traces": "otlp", "logs": "otlp_logs"}.items():
-        (folder / "request.bin").write_bytes(made[what])
-        done = subprocess.run(["node", "re_encode.cjs", folder, signal, "request.bin", "again.bin"], cwd=folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for signal, (protobuf, ours) in requests.items():
+        (folder / "request.bin").write_bytes(protobuf)
+        (folder / "request.json").write_bytes(ours)
+        done = subprocess.run(["node", "re_encode.cjs", folder, signal], cwd=folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
         if done.returncode:
             report.check(f"OpenTelemetry's transformer decodes {signal}", "it doesn't", done.stdout.decode())
             continue
-        report.check(f"OpenTelemetry's transformer encodes the {signal} that it decoded to the same bytes",
-                     "" if (folder / "again.bin").read_bytes() == made[what] else "the bytes differ")
-        if signal == "traces":
-            ours, theirs = made["otlp_json"].decode(), done.stdout.decode().rstrip("\n")
-            at = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
-            around = slice(max(at - 60, 0), at + 40)
-            report.check("our JSON is what OpenTelemetry's transformer makes of our bytes",
-                         "" if ours == theirs else f"ours …{ours[around]}… theirs …{theirs[around]}…")
+        for made, what in {"again.bin": "that it decoded", "from_json.bin": "of our JSON"}.items():
+            report.check(f"OpenTelemetry's transformer encodes the {signal} {what} to our bytes",
+                         "" if (folder / made).read_bytes() == protobuf else "the bytes differ")
+        report.check(f"our JSON of {signal} is what OpenTelemetry's transformer makes of our bytes",
+                     first_difference(in_order(ours), in_order(done.stdout)))
+
+
+def first_difference(ours, theirs, where="the request"):
+    """Empty when both are the same."""
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return next(filter(None, (first_difference(*pair, f"{where}/{ours[1] if ours[:1] == ['{}'] else i}")
+                                  for i, pair in enumerate(zip(ours, theirs)))), "")
+    return "" if same(ours, theirs) else f"{where}: ours {str(ours)[:300]}, theirs {str(theirs)[:300]}"
 
 
 def main():
     program = str(Path(sys.argv[1]).resolve())
     report = Report()
     made = {}
-    for what in ("otlp", "otlp_json", "otlp_logs"):
+    for what in ("otlp", "otlp_json", "otlp_logs", "otlp_logs_json"):
         done = subprocess.run([program, what], stdout=subprocess.PIPE)
         report.check(f"the program writes {what}", f"status {done.returncode}" if done.returncode else "")
         made[what] = done.stdout
     with tempfile.TemporaryDirectory() as folder:
         check_protoc(report, made, Path(folder))
-        check_transformer(report, made, Path(folder))
+        check_transformer(report, {"traces": (made["otlp"], made["otlp_json"]),
+                                   "logs": (made["otlp_logs"], made["otlp_logs_json"])}, Path(folder))
     return report.finish()
 
 

@@ -4,8 +4,9 @@
     otlp_metrics.py PROGRAM      the program of otlp_metrics.cpp
 
 Whatever the request says is reckoned once more from the rows, the slow way: the bucket of each number by whole numbers of
-any size. protoc decodes with field numbers that are written down here, as opentelemetry-proto publishes them. OpenTelemetry's
-JavaScript transformer decodes the same bytes and has to encode them to the same bytes again.
+any size. protoc decodes with field numbers that are written down here, as opentelemetry-proto publishes them.
+OpenTelemetry's JavaScript transformer decodes the same bytes and has to encode them to the same bytes again, and our JSON
+to them too.
 """
 import math
 import random
@@ -18,7 +19,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-import npm
 import otlp
 from harness import Report
 from prometheus import MAX_SERIES, OTHER, Row, by_series
@@ -52,15 +52,6 @@ message Exemplar {
   repeated KeyValue filtered_attributes = 7; fixed64 time_unix_nano = 2;
   oneof value { double as_double = 3; sfixed64 as_int = 6; } bytes span_id = 4; bytes trace_id = 5;
 }
-"""
-
-RE_ENCODE = """
-const {readFileSync, writeFileSync} = require('fs');
-const [folder, from, to] = process.argv.slice(2);
-const {opentelemetry} = require(folder + '/node_modules/@opentelemetry/otlp-transformer/build/src/generated/root');
-const Request = opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
-const request = Request.decode(readFileSync(from));
-writeFileSync(to, Request.encode(request).finish());
 """
 
 START, NOW = 1_700_006_400_000_000_000, 1_700_006_410_000_000_000
@@ -163,7 +154,8 @@ class Judge:
             if point is None:
                 continue
             found = read_histogram(point)
-            self.report.check(f"{name} of {key}", "" if found == numbers else f"\n    {found}\n    instead of\n    {numbers}")
+            self.report.check(f"{name} of {key}",
+                              "" if found == numbers else f"\n    {found}\n    instead of\n    {numbers}")
             if with_exemplars is not None:
                 self.exemplars(name, key, point.get("exemplars", []), with_exemplars[tuple(sorted(key.items()))])
 
@@ -191,18 +183,21 @@ def judge(report, rows, metrics):
     judge.numbers("times.duration", [({}, math.fsum(row.ms for row in rows) / 1e3)], unit="s")
     judge.numbers("times.rows", [({}, len(rows))])
     in_other = sum(len(of) for one, of in series if "otel.metric.overflow" in one)
-    for rollup, count, limit, other in ("tool_calls", MAX_SERIES, MAX_SERIES, in_other), ("sizes", 1, 64, 0), ("times", 1, 64, 0):
+    for rollup, count, limit, other in (("tool_calls", MAX_SERIES, MAX_SERIES, in_other), ("sizes", 1, 64, 0),
+                                        ("times", 1, 64, 0)):
         judge.numbers(f"{rollup}.rollup_series", [({}, count)], "gauge")
         judge.numbers(f"{rollup}.rollup_series_limit", [({}, limit)], "gauge")
         judge.numbers(f"{rollup}.rollup_overflow_rows", [({}, other)])
         judge.numbers(f"{rollup}.rollup_values_cut", [({}, 0)])
         judge.numbers(f"{rollup}.rollup_negatives", [({}, 0)])
     for name, number in {"traces_started": 5, "traces_finished": 3, "spans_recorded": 5, "attributes_lost": 0,
-                         "sources_unknown": 0, "callbacks_threw": 0, "seals_refused": 0, "bodies_refused": 0}.items():
+                         "links_lost": 0, "events_lost": 0, "sources_unknown": 0, "callbacks_threw": 0, "seals_refused": 0,
+                         "bodies_refused": 0}.items():
         judge.numbers("lastbyte." + name, [({}, number)])
     judge.numbers("lastbyte.traces_live", [({}, 0)], "gauge")
     judge.numbers("lastbyte.traces_lost", [({"cause": "unbound"}, 2), ({"cause": "unstored"}, 0)])
-    judge.numbers("lastbyte.spans_lost", [({"cause": cause}, 0) for cause in ("over_bound", "unsampled", "late", "unstored")])
+    judge.numbers("lastbyte.spans_lost",
+                  [({"cause": cause}, 0) for cause in ("over_bound", "unsampled", "late", "unstored")])
     judge.numbers("lastbyte.texts_lost", [({"cause": cause}, 0) for cause in ("cut", "dropped")])
     judge.numbers("lastbyte.pipeline.records_offered", [({}, 1)])
     judge.numbers("lastbyte.pipeline.records_lost", [({"cause": cause}, 0) for cause in (
@@ -242,32 +237,21 @@ def check_protoc(report, rows, request, folder):
     judge(report, rows, scopes[0]["metrics"])
 
 
-def check_transformer(report, request, folder):
-    if problem := npm.install(otlp.TRANSFORMER, folder):
-        report.skip("OpenTelemetry's transformer", problem)
-        return
-    (folder / "re_encode.cjs").write_text(RE_ENCODE)
-    (folder / "request.bin").write_bytes(request)
-    done = subprocess.run(["node", "re_encode.cjs", folder, "request.bin", "again.bin"], cwd=folder,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    problem = "it doesn't decode them" if done.returncode else ""
-    if not problem and (folder / "again.bin").read_bytes() != request:
-        problem = "the bytes differ"
-    report.check("OpenTelemetry's transformer encodes the metrics that it decoded to the same bytes", problem,
-                 done.stdout.decode())
-
-
 def main():
     program = str(Path(sys.argv[1]).resolve())
     report = Report()
     chance = random.Random(11)
     rows = [Row(number, chance) for number in range(1, 4001)]
-    done = subprocess.run([program], input="\n".join(row.line() for row in rows).encode(), stdout=subprocess.PIPE)
-    report.check("the program writes a request", f"status {done.returncode}" if done.returncode else "")
+    written = "\n".join(row.line() for row in rows).encode()
+    made = {}
+    for what in "otlp", "otlp_json":
+        done = subprocess.run([program, what], input=written, stdout=subprocess.PIPE)
+        report.check(f"the program writes {what}", f"status {done.returncode}" if done.returncode else "")
+        made[what] = done.stdout
     check_bounds(report)
     with tempfile.TemporaryDirectory() as folder:
-        check_protoc(report, rows, done.stdout, Path(folder))
-        check_transformer(report, done.stdout, Path(folder))
+        check_protoc(report, rows, made["otlp"], Path(folder))
+        otlp.check_transformer(report, {"metrics": (made["otlp"], made["otlp_json"])}, Path(folder))
     return report.finish()
 
 

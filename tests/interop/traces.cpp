@@ -1,6 +1,6 @@
 // Three requests with every kind of fact, as OTLP or as Chrome trace events, on standard output.
 //
-//     traces otlp | otlp_json | otlp_logs | chrome
+//     traces otlp | otlp_json | otlp_logs | otlp_logs_json | chrome
 //
 // Clock, ids and time of day are counted, so that what reads the output knows each number of it.
 #include <iostream>
@@ -14,6 +14,7 @@
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/encode/otlp_json.hpp>
 #include <lastbyte/encode/otlp_logs.hpp>
+#include <lastbyte/encode/otlp_logs_json.hpp>
 #include <lastbyte/lastbyte.hpp>
 
 #include "../unit/seed.hpp"
@@ -53,9 +54,14 @@ void requests(Write write) {
             span.attribute<"fresh">(true);
             span.attribute<"hash">(~std::uint64_t{0});
             span.attribute<"text">(hostile);
+            span.link({{0x0102'0304'0506'0708, 9}, {~std::uint64_t{1}}, 1}).link({{0, 3}, {15}});
             Clock::advance_ns(2'000'000);
+            span.event<"retry">();
+            span.event<"over the bound">();
             auto decode = span.child<"decode">();
+            decode.event<"retry", "attempt", "why", "ratio", "again", "hash">(-2, hostile, 0.1, true, ~std::uint64_t{0});
             Clock::advance_ns(30'000);
+            decode.event<"done">();
             return "0123456789";
         }),
         [&](lastbyte::Reading<Telemetry> const& done) {
@@ -77,13 +83,14 @@ void requests(Write write) {
         left.source(Source::miss);
         left.end();
         try {
-            build.trace<"compile">([&] {
+            build.trace<"compile">([&](auto& span) {
+                span.template event<"tried">().link({{0, 1}, {14}});
                 Clock::advance_ns(7);
                 throw std::runtime_error{hostile};
             });
         } catch (std::runtime_error const&) {
         }
-        right.source(Source::build);
+        right.source(Source::build).link({});  // to no span
         right.end();
         for (int i = 0; i < 7; ++i) build.record<"over">(lastbyte::Nanoseconds{5}, Source::memory);
         (void)aborted();
@@ -119,8 +126,9 @@ using ToolCall =
                      lastbyte::Blob<2, "cache_tier", lastbyte::after_body>, lastbyte::Double<1, "count">,
                      lastbyte::Double<2, "bytes_out", lastbyte::after_body>, lastbyte::IndexOf<1, "tool_name">>;
 
+template <class Format>
 int write_logs() {
-    lastbyte::Batch<lastbyte::OtlpLogs, WallClock> batch{resource, scope};
+    lastbyte::Batch<Format, WallClock> batch{resource, scope};
     requests([&](auto const& done, std::string_view name, Given) {
         ToolCall::Point point;
         point.set<"tool_name">(name);
@@ -145,8 +153,9 @@ int main(int argc, char** argv) {
     std::string_view const what = argc == 2 ? argv[1] : "";
     if (what == "otlp") return write_batch<lastbyte::OtlpProtobuf>();
     if (what == "otlp_json") return write_batch<lastbyte::OtlpJson>();
-    if (what == "otlp_logs") return write_logs();
+    if (what == "otlp_logs") return write_logs<lastbyte::OtlpLogs>();
+    if (what == "otlp_logs_json") return write_logs<lastbyte::OtlpJsonLogs>();
     if (what == "chrome") return write_chrome();
-    std::cerr << "traces: give one of: otlp, otlp_json, otlp_logs, chrome\n";
+    std::cerr << "traces: give one of: otlp, otlp_json, otlp_logs, otlp_logs_json, chrome\n";
     return 2;
 }

@@ -9,7 +9,9 @@
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/encode/otlp_json.hpp>
 #include <lastbyte/encode/otlp_logs.hpp>
+#include <lastbyte/encode/otlp_logs_json.hpp>
 #include <lastbyte/encode/otlp_metrics.hpp>
+#include <lastbyte/encode/otlp_metrics_json.hpp>
 #include <lastbyte/encode/prometheus.hpp>
 #include <lastbyte/encode/stamped.hpp>
 #include <lastbyte/lastbyte.hpp>
@@ -31,6 +33,7 @@
 #include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 enum class Source { memory, cache, r2, build, miss };
 

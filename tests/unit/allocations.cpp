@@ -51,6 +51,7 @@ std::uint64_t request(Fixed& out) {
         auto span = tracer.template span<"file:*">("canon/foo.md");
         span.source(Source::miss).detail("not here, and nowhere else");
         span.template attribute<"rows">(i).template attribute<"text">("short").template attribute<"share">(0.5);
+        span.link({{1, 2}, {3}}).template event<"retry", "why">("429");
         auto child = span.template child<"step">();
     }
     tracer.template record<"other">(milliseconds(3), Source::kv, "timed elsewhere");

@@ -149,6 +149,31 @@ TEST_CASE("the lines of a file with one request") {
             "\n]\n");
 }
 
+TEST_CASE("events are instants on the lane of their span, and links its argument") {
+    Policy::Ids::restart();
+    std::vector<std::string> lines;
+    std::string at;
+    Chrome chrome{"oddkit", lines};
+    request(chrome, [&](Tracer const& tracer) {
+        Clock::advance_ns(1'000 - Clock::now() % 1'000);
+        at = std::to_string(Clock::now() / 1000);
+        auto span = tracer.span<"index">();
+        span.link({{0xa, 0xb}, {0xc}, 1}).event<"re\"try", "n", "hash">(2, ~std::uint64_t{0}).link({{1, 2}, {3}});
+        Clock::advance_ns(500);
+        span.event<"done">();
+    });
+    std::string const on_lane =
+        ",\"pid\":" + std::to_string(::getpid()) + R"(,"tid":1,"args":{"span_id":"0000000000000002")";
+    std::string const instant = R"(,{"ph":"i","s":"t","name":)";
+    CHECK(lines[0].ends_with(
+        R"("links":["000000000000000a000000000000000b-000000000000000c",)"
+        R"("00000000000000010000000000000002-0000000000000003"]}})" +
+        instant + R"("re\"try","cat":"event","ts":)" + at + on_lane + R"(,"n":2,"hash":"18446744073709551615"}})" + instant +
+        R"("done","cat":"event","ts":)" + at + ".500" + on_lane + "}}"));
+    chrome.close();
+    CHECK(is_array(joined(lines)));
+}
+
 TEST_CASE("a file is JSON after close(), and behind every line once it has its bracket") {
     std::vector<std::string> lines;
     {

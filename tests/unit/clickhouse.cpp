@@ -296,9 +296,27 @@ TEST_CASE(
                 CHECK(result.code() == code);
                 CHECK(insert.report().last_code == code);
                 CHECK(insert.report().last_name == name);
+                CHECK(insert.report().last_help.empty() == later);
                 CHECK(insert.report().rows_refused == (later ? 0 : 2));
                 CHECK(insert.report().later_busy == (later ? 1 : 0));
             }
+}
+
+TEST_CASE("the report of a refusal says what to do about it") {
+    auto const help = [](int code) {
+        Insert insert;
+        CHECK(insert.report().last_help.empty());
+        insert.transport().answers = {{404, "", std::to_string(code)}};
+        (void)insert.write(rows(1, 2));
+        return std::string{insert.report().last_help};
+    };
+    CHECK(help(60) == "create the table before the first row, with what write_clickhouse_table() writes");
+    CHECK(help(81).starts_with("create the database"));
+    CHECK(help(16).starts_with("add the column to the table"));
+    CHECK(help(53).starts_with("give the column the type"));
+    CHECK(help(516).starts_with("give user and password"));
+    CHECK(help(62).starts_with("is the dialect the server's?"));
+    CHECK(help(252).empty());
 }
 
 TEST_CASE("a token that the server has seen is a success") {

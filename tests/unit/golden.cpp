@@ -107,6 +107,29 @@ TEST_CASE("the same request twice is the same text") {
     CHECK(first.header == second.header);
 }
 
+TEST_CASE("links and events stand beside the seed's keys of their span, in a reading and in a snapshot") {
+    lastbyte::Tracer<Policy> tracer;
+    Clock::advance_ns(1'000'000);
+    {
+        auto span = tracer.span<"index">();
+        span.link({{0xa, 0xb}, {0xc}, 1}).link({{1, 2}, {3}}).source(Source::cache).event<"miss \"1\"">();
+        Clock::advance_ns(500'000);
+        span.event<"hit", "key">("not in this JSON");
+    }
+    { tracer.span<"plain">().event<"e">(); }
+    std::string const spans =
+        R"({"spans":[{"label":"index","duration_ms":0.5,"source":"cache",)"
+        R"("links":[{"trace_id":"000000000000000a000000000000000b","span_id":"000000000000000c"},)"
+        R"({"trace_id":"00000000000000010000000000000002","span_id":"0000000000000003"}],)"
+        R"("events":[{"name":"miss \"1\"","at_ms":1},{"name":"hit","at_ms":1.5}]},)"
+        R"({"label":"plain","duration_ms":0,"events":[{"name":"e","at_ms":1.5}]}],"total_ms":1.5,"index_source":"cache")";
+    std::string provisional, final;
+    tracer.snapshot().write_json(provisional);
+    seed::read(tracer, [&](lastbyte::Reading<Policy> const& done) { done.write_json(final); });
+    CHECK(provisional == spans + R"(,"provisional":true,"final":false,"sequence":1})");
+    CHECK(final == spans + "}");
+}
+
 TEST_CASE("a snapshot of the same trace says that it is provisional") {
     lastbyte::Tracer<Policy> tracer;
     tracer.record<"index">(milliseconds(33), Source::cache);

@@ -44,6 +44,9 @@ struct Few : lastbyte::HtmlReportLimits {
     using WallClock = LeapDay;
 };
 using Report = lastbyte::HtmlReport<Policy, "cache_tier", Few>;
+struct Sampled : Policy {
+    using Sampler = lastbyte::SampleRatio<1, 1>;
+};
 
 /// Numbers of every kind as the page has them.
 template <class... Parts>
@@ -277,6 +280,30 @@ TEST_CASE("the slowest traces are kept, no tool with more than its share, the sl
     CHECK(third != std::string::npos);
     CHECK(count(page, "<details class=\"trace\"") == 3);
     CHECK(has(page, "Traces that are not among the slowest</dt><dd>4</dd>"));
+}
+
+TEST_CASE("a trace that is not sampled is in every number, and takes no waterfall's place") {
+    lastbyte::HtmlReport<Sampled, "cache_tier", Few> report;
+    auto const add = [&](lastbyte::Sampling decision, std::uint64_t ns) {
+        lastbyte::Tracer<Sampled> tracer{decision};
+        { tracer.span<"index">().source(Source::r2); }
+        Clock::advance_ns(ns);
+        seed::read(tracer, [&](lastbyte::Reading<Sampled> const& done) { report.add(done, "search"); });
+    };
+    add(lastbyte::unsampled, 900 * ms);
+    std::string page = page_of(report);
+    CHECK_FALSE(has(page, "id=\"slow\""));
+    CHECK(has(page, "no spans to draw</dt><dd>1</dd>"));
+    add(lastbyte::sampled, 3 * ms);
+    for (int i = 0; i < 5; ++i) add(lastbyte::unsampled, 500 * ms);
+    page = page_of(report);
+    CHECK(count(page, "<details class=\"trace\"") == 1);
+    CHECK(has(page, "<span class=\"took\">3.00\u00a0ms</span> <span class=\"cut\"><bdi>search"));
+    CHECK(has(page, "no spans to draw</dt><dd>6</dd>"));
+    CHECK(has(page, "not among the slowest</dt><dd>0</dd>"));
+    CHECK(has(page, "<p>7 calls that ended"));
+    CHECK(has(page, "<dt>Hit rate</dt><dd>100"));
+    CHECK(has(page, "<dt>95th percentile</dt><dd>9"));
 }
 
 TEST_CASE("a trace of a tool may take the place of another's when that is faster") {

@@ -128,7 +128,7 @@ private:
 template <Keys Spelling = by_name, class Row>
 std::string line_of(Row const& row) {
     std::string out;
-    ndjson<Spelling>(row, out);
+    write_ndjson<Spelling>(out, row);
     return out;
 }
 Plain::Row plain(std::string_view text, double number = 0) {

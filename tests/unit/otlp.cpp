@@ -11,6 +11,7 @@
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/encode/otlp_json.hpp>
 #include <lastbyte/encode/otlp_logs.hpp>
+#include <lastbyte/encode/otlp_logs_json.hpp>
 
 #include "counting_new.hpp"
 #include "point.hpp"
@@ -282,6 +283,93 @@ TEST_CASE("attributes over the bound are counted at the root") {
     CHECK(request.spans[1].at(10).value == 4);
 }
 
+TEST_CASE("a span's events come in order and before its failure's, with their times and what was told of them") {
+    std::uint64_t const began = Noon::unix_ns();
+    Request const request{encoded([](Tracer const& tracer) {
+        Clock::advance_ns(100);
+        auto span = tracer.span<"index">();
+        Clock::advance_ns(5);
+        span.event<"retry", "attempt", "hash", "why">(-2, ~std::uint64_t{0}, "429 \xff");
+        Clock::advance_ns(7);
+        span.event<"done">().error("disk full");
+        Clock::advance_ns(1);
+    })};
+    auto const& span = request.spans[1];
+    CHECK(span.ascending());
+    REQUIRE(span.count(11) == 3);
+    auto const retry = span.message(11, 0), done = span.message(11, 1), failure = span.message(11, 2);
+    CHECK(retry.at(1).value == began + 105);
+    CHECK(retry.text(2) == "retry");
+    CHECK(attributes(retry, 3) == std::map<std::string, std::string>{{"attempt", "i:-2"},
+                                                                     {"hash", "s:18446744073709551615"},
+                                                                     {"why", "s:429 \xef\xbf\xbd"}});
+    CHECK(done.at(1).value == began + 112);
+    CHECK(done.text(2) == "done");
+    CHECK(done.count(3) == 0);
+    CHECK(failure.at(1).value == began + 113);
+    CHECK(failure.text(2) == "exception");
+    CHECK(span.count(9) == 1);  // error.type: an event is no attribute
+}
+
+TEST_CASE("a span's links have both ids, and flags where there are any") {
+    Request const request{encoded([](Tracer const& tracer) {
+        tracer.span<"index">().link({{1, 2}, {3}, 1}).link({{4, 5}, {~std::uint64_t{0}}}).attribute<"rows">(1);
+        tracer.span<"index">().link({{1, 2}, {3}, 1});
+        tracer.span<"index">().event<"e">();
+    })};
+    CHECK(request.spans[2].text(13) == request.spans[1].text(13));
+    CHECK(request.spans[3].count(11) == 1);
+    CHECK(request.spans[2].count(9) + request.spans[3].count(9) == 0);
+    auto const& span = request.spans[1];
+    CHECK(span.ascending());
+    REQUIRE(span.count(13) == 2);
+    CHECK(span.message(13, 0).text(1) == id(1) + id(2));
+    CHECK(span.message(13, 0).text(2) == id(3));
+    CHECK(span.message(13, 0).at(6).value == 1);
+    CHECK(span.message(13, 0).at(6).type == 5);
+    CHECK(span.text(13, 1) == "\x0a\x10" + id(4) + id(5) + "\x12\x08" + id(~std::uint64_t{0}));
+    CHECK(attributes(span) == std::map<std::string, std::string>{{"rows", "i:1"}});
+}
+
+TEST_CASE("links and events over the bound are counted at the root") {
+    Request const request{encoded([](Tracer const& tracer) {
+        auto span = tracer.span<"index">();
+        for (int i = 0; i < 3; ++i) span.link({{1, 2}, {3}}).event<"e">();  // five have room
+        span.link({{1, 2}, {3}});
+    })};
+    CHECK(request.spans[0].at(12).value == 1);
+    CHECK(request.spans[0].at(14).value == 1);
+    CHECK(request.spans[0].ascending());
+    CHECK(request.spans[1].count(11) == 2);
+    CHECK(request.spans[1].count(13) == 3);
+}
+
+TEST_CASE("links, events and their losses in JSON") {
+    std::uint64_t began = 0;
+    std::string const json = encoded(
+        [&](Tracer const& tracer) {
+            began = Noon::unix_ns();
+            auto span = tracer.span<"index">();
+            span.link({{0xa, 0xb}, {0xc}, 1}).link({{1, 2}, {3}});
+            span.event<"retry", "attempt", "\"why\"">(2, "429\n").event<"done">();
+            span.link({}).event<"e">().event<"e">().event<"e">();
+        },
+        [](Reading const& done) {
+            std::string out;
+            lastbyte::write_otlp_json_spans<Noon>(out, done);
+            return out;
+        });
+    std::string const at = "{\"timeUnixNano\":\"" + std::to_string(began) + "\",";
+    CHECK(json.find(R"("value":{"intValue":"0"}}],"droppedEventsCount":2,"droppedLinksCount":1},{)") != std::string::npos);
+    CHECK(json.ends_with("\"endTimeUnixNano\":\"" + std::to_string(began) + "\",\"events\":[" + at +
+                         R"("name":"retry","attributes":[{"key":"attempt","value":{"intValue":"2"}},)"
+                         R"({"key":"\"why\"","value":{"stringValue":"429\n"}}]},)" +
+                         at + "\"name\":\"done\"}," + at +
+                         R"("name":"e"}],)"
+                         R"("links":[{"traceId":"000000000000000a000000000000000b","spanId":"000000000000000c","flags":1},)"
+                         R"({"traceId":"00000000000000010000000000000002","spanId":"0000000000000003"}]})"));
+}
+
 TEST_CASE("a failed span has an error status and an exception event") {
     std::uint64_t const before = Noon::unix_ns();
     Request const request{encoded([](Tracer const& tracer) {
@@ -541,6 +629,8 @@ TEST_CASE("a span has the same bytes whether it is stored in one go or appended 
             if (random() % 8 == 0) span.attribute<long_key>(text());
             if (random() % 16 == 0) span.attribute<"lastbyte.source">(text());
             if (random() % 16 == 0) span.error(text());
+            if (random() % 16 == 0) span.link({{random(), random()}, {random()}, 1});
+            if (random() % 16 == 0) span.event<"e", "t">(text());
         }
     };
     for (int round = 0; round < 2'000; ++round) {
@@ -711,6 +801,38 @@ TEST_CASE("a data point becomes an event of its trace, with every field by name"
     CHECK(found.at("method") == "s:");
     CHECK(found.at("count") == "d:3ff0000000000000");
     CHECK(found.at("bytes_in") == "d:0000000000000000");
+}
+
+TEST_CASE("the JSON of events: numbers are doubles, times and ids are texts, and commas stand between them") {
+    lastbyte::Batch<lastbyte::OtlpJsonLogs, Noon> batch{Resource{"x"}, {"lib", "2"}};
+    CHECK(batch.request().empty());
+    Policy::Ids::restart();
+    std::uint64_t ended = 0;
+    auto const add = [&](Reading const& done) {
+        seed::Plain::Point point;
+        point.set<"text">("a \"quote\" \xff");
+        point.set<"number">(0.25);
+        point.set<"number">(0.0 / (Clock::now() == 0 ? 1.0 : 0.0));  // refused, and counted
+        CHECK(batch.add(point.complete(), done));
+        ended = Noon::unix_ns();
+    };
+    {
+        Tracer tracer;
+        seed::read(tracer, [&](Reading const& done) { add(done), add(done); });
+    }
+    std::string const record =
+        R"({"timeUnixNano":")" + std::to_string(ended) +
+        R"(","severityNumber":9,"attributes":[{"key":"text","value":{"stringValue":"a \"quote\" )"
+        "\xef\xbf\xbd"
+        R"("}},{"key":"more","value":{"stringValue":""}},{"key":"number","value":{"doubleValue":0.25}}],)"
+        R"("droppedAttributesCount":1,"traceId":"00000000000000000000000000000001","spanId":"0000000000000001",)"
+        R"("eventName":"plain"})";
+    CHECK(batch.request() ==
+          R"({"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"x"}},)"
+          R"({"key":"telemetry.sdk.name","value":{"stringValue":"lastbyte"}},)"
+          R"({"key":"telemetry.sdk.language","value":{"stringValue":"cpp"}}]},)"
+          R"("scopeLogs":[{"scope":{"name":"lib","version":"2"},"logRecords":[)" +
+              record + "," + record + "]}]}]}");
 }
 
 TEST_CASE("an event ends with its body, not when it is written") {

@@ -1,4 +1,4 @@
-// OTLP metrics as protobuf: rollups and counts, read back by a parser that is not ours.
+// OTLP metrics: rollups and counts as protobuf, read back by a parser that is not ours, and as JSON.
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <lastbyte/encode/otlp_metrics.hpp>
+#include <lastbyte/encode/otlp_metrics_json.hpp>
 #include <lastbyte/encode/prometheus.hpp>
 #include <lastbyte/lastbyte.hpp>
 
@@ -27,6 +28,7 @@ struct WallClock {
     static std::uint64_t unix_ns() noexcept { return now; }
 };
 using Metrics = lastbyte::BasicOtlpMetrics<WallClock>;
+using JsonMetrics = lastbyte::BasicOtlpJsonMetrics<WallClock>;
 
 using Call = lastbyte::Schema<"calls", Blob<1, "tool.name">, Blob<2, "tier">, Double<1, "took_ns">, Double<2, "size_bytes">>;
 struct Two : lastbyte::RollupLimits {
@@ -59,7 +61,9 @@ bool has(std::string_view request, std::string const& name) {
         if (scope.message(2, i).text(1) == name) return true;
     return false;
 }
-std::int32_t zigzag(std::uint64_t value) { return static_cast<std::int32_t>(value >> 1) ^ -static_cast<std::int32_t>(value & 1); }
+std::int32_t zigzag(std::uint64_t value) {
+    return static_cast<std::int32_t>(value >> 1) ^ -static_cast<std::int32_t>(value & 1);
+}
 double number(Message const& point, std::uint32_t field) { return std::bit_cast<double>(point.at(field).value); }
 
 /// The buckets of a histogram's point, from `offset` on.
@@ -213,7 +217,9 @@ TEST_CASE("each of the ledger's causes has its own count") {
                                                                      .traces_unstored = 3,
                                                                      .spans_over_bound = 4,
                                                                      .spans_late = 5,
-                                                                     .spans_unstored = 6})};
+                                                                     .spans_unstored = 6,
+                                                                     .links_dropped = 7,
+                                                                     .events_dropped = 8})};
     auto const count = [&](std::string const& name, std::string_view cause) {
         Message const sum = metric(request, name).message(7);
         for (std::size_t i = 0; i < sum.count(1); ++i)
@@ -225,6 +231,8 @@ TEST_CASE("each of the ledger's causes has its own count") {
     CHECK(count("lastbyte.spans_lost", "over_bound") == 4);
     CHECK(count("lastbyte.spans_lost", "late") == 5);
     CHECK(count("lastbyte.spans_lost", "unstored") == 6);
+    CHECK(metric(request, "lastbyte.links_lost").message(7).message(1).at(6).value == 7);
+    CHECK(metric(request, "lastbyte.events_lost").message(7).message(1).at(6).value == 8);
 }
 
 TEST_CASE("an exemplar leads from a number to its trace") {
@@ -241,6 +249,46 @@ TEST_CASE("an exemplar leads from a number to its trace") {
     CHECK(number(point.message(11, 0), 3) == 1'020e-9);
     CHECK(point.message(11, 0).text(5) == std::string("\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\4", 16));
     CHECK(number(point.message(11, 1), 3) == 1);
+}
+
+TEST_CASE("the JSON of a whole request") {
+    using Took = lastbyte::RollupWithin<Coarse, Call, By<"tool.name">, Named<"t">, Distribution<"took_ns", "took">>;
+    auto const rollup = std::make_unique<Took>();
+    rollup->add(row("a \"b\"", 100), {1, 2});
+    rollup->add(row("a \"b\"", 5e8), {3, 4});
+    rollup->add(row("a \"b\"", 6e8));
+    WallClock::now = 1'000;
+    JsonMetrics metrics{Resource{"oddkit"}, {"tools", "2"}};
+    WallClock::now = 5'000;
+    std::string const request{metrics.request(*rollup, CounterMetric{"lost", "Lost.", 3})};
+    CHECK(request.starts_with(
+        R"({"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"oddkit"}},)"
+        R"({"key":"telemetry.sdk.name","value":{"stringValue":"lastbyte"}},)"
+        R"({"key":"telemetry.sdk.language","value":{"stringValue":"cpp"}}]},)"
+        R"("scopeMetrics":[{"scope":{"name":"tools","version":"2"},"metrics":[)"
+        R"({"name":"took","description":"Of the rows' field took_ns","unit":"s","exponentialHistogram":{"dataPoints":[)"
+        R"({"attributes":[{"key":"tool.name","value":{"stringValue":"a \"b\""}}],)"
+        R"("startTimeUnixNano":"1000","timeUnixNano":"5000","count":"3","sum":1.1000001,"scale":3,"zeroCount":"1",)"
+        R"("positive":{"offset":-8,"bucketCounts":["1","0","1"]},)"
+        R"("exemplars":[{"timeUnixNano":"5000","asDouble":1e-07,"traceId":"00000000000000010000000000000002"},)"
+        R"({"timeUnixNano":"5000","asDouble":0.5,"traceId":"00000000000000030000000000000004"}],)"
+        R"("min":1e-07,"max":0.6,"zeroThreshold":5.12e-07}],"aggregationTemporality":2}},)"
+        R"({"name":"t.rollup_series","description":"Combinations of values that have a series.",)"
+        R"("gauge":{"dataPoints":[{"timeUnixNano":"5000","asInt":"1"}]}},)"));
+    CHECK(request.ends_with(R"({"name":"lost","description":"Lost.","sum":{"dataPoints":[)"
+                            R"({"startTimeUnixNano":"1000","timeUnixNano":"5000","asInt":"3"}],)"
+                            R"("aggregationTemporality":2,"isMonotonic":true}}]}]}]})"));
+    CHECK(metrics.report().requests == 1);
+}
+
+TEST_CASE("JSON that is longer than the bound is refused whole, and counted") {
+    JsonMetrics metrics{Resource{"oddkit"}, {}, 2'000};
+    CHECK(metrics.request(CounterMetric{"lost", "Lost.", 3}) != "");
+    CHECK(metrics.request(lastbyte::LedgerReport{}) == "");
+    CHECK(metrics.report().too_large == 1);
+    CHECK(metrics.request(CounterMetric{"lost", "Lost.", 3}).ends_with("\"isMonotonic\":true}}]}]}]}"));
+    CHECK(metrics.report().requests == 2);
+    CHECK(metrics.request() == "");
 }
 
 TEST_CASE("what is longer than the bound is refused whole, and counted") {
@@ -264,7 +312,7 @@ TEST_CASE("the names are those of the Prometheus page, but for its alphabet") {
     lastbyte::NamedLedger const own{"own", ledger};
     CounterMetric const lost{"lost_total", "Lost.", 3};
     std::string page;
-    lastbyte::openmetrics(page, *rollup, own, lost);
+    lastbyte::write_openmetrics(page, *rollup, own, lost);
     Metrics metrics{Resource{"oddkit"}};
     Message const scope = Message{metrics.request(*rollup, own, lost)}.message(1).message(2);
     std::size_t families = 0;
@@ -286,9 +334,12 @@ TEST_CASE("a warm request allocates nothing") {
     auto const rollup = std::make_unique<ByTool>();
     for (int i = 0; i < 60; ++i) rollup->add(row("tool " + std::to_string(i), 1e3 * i, 1), {1, 2});
     Metrics metrics{Resource{"oddkit"}};
+    JsonMetrics json{Resource{"oddkit"}};
     CHECK(metrics.request(*rollup, lastbyte::LedgerReport{}) != "");
+    CHECK(json.request(*rollup, lastbyte::LedgerReport{}) != "");
     auto const before = allocations;
-    bool const made = !metrics.request(*rollup, lastbyte::LedgerReport{}).empty();
+    bool const made = !metrics.request(*rollup, lastbyte::LedgerReport{}).empty() &&
+                      !json.request(*rollup, lastbyte::LedgerReport{}).empty();
     auto const after = allocations;
     CHECK(made);
     CHECK(after == before);

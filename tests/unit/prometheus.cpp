@@ -36,13 +36,13 @@ Call::Row call(std::string_view tool, double ms = 0, double bytes = 0, std::stri
 template <class... Parts>
 std::string openmetrics_of(Parts&&... parts) {
     std::string page;
-    openmetrics(page, parts...);
+    write_openmetrics(page, parts...);
     return page;
 }
 template <class... Parts>
 std::string prometheus_of(Parts&&... parts) {
     std::string page;
-    prometheus(page, parts...);
+    write_prometheus(page, parts...);
     return page;
 }
 

@@ -75,6 +75,9 @@ TEST_CASE("fixed numbers are little-endian, ids big-endian") {
     append_fixed64_field(out, 7, 0x0102030405060708);
     CHECK(out == "\x39\x08\x07\x06\x05\x04\x03\x02\x01");
     out.clear();
+    append_fixed32_field(out, 6, 0x01020304);
+    CHECK(out == "\x35\x04\x03\x02\x01");
+    out.clear();
     append_big_endian(out, 0x0102030405060708);
     CHECK(out == "\x01\x02\x03\x04\x05\x06\x07\x08");
     out.clear();

@@ -57,8 +57,8 @@ TEST_CASE("reading a rollup, and writing it for Prometheus, allocates nothing") 
         seen += series.distribution<"duration_ms">().quantile(0.99);
         series.for_each_exemplar<0>([&](Exemplar const&) { ++seen; });
     });
-    openmetrics(page, by_tool, LedgerReport{});
-    prometheus(page, by_tool, LedgerReport{});
+    write_openmetrics(page, by_tool, LedgerReport{});
+    write_prometheus(page, by_tool, LedgerReport{});
     auto const made = allocations - before;
     CHECK(made == 0);
     CHECK(seen == 65 * 1'000'001);

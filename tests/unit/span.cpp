@@ -27,6 +27,11 @@ struct Policy : seed::Policy {
 };
 using Tracer = lastbyte::Tracer<Policy>;
 
+template <std::size_t Bytes>
+struct Narrow : seed::Policy {
+    static constexpr std::size_t text_bytes = Bytes;
+};
+
 struct Seen {
     std::string label, source, detail;
     std::uint64_t ns = 0, start_ns = 0, id = 0, parent = 0;
@@ -246,6 +251,173 @@ TEST_CASE("attributes beyond the bound and texts that are cut are counted") {
     auto const after = lastbyte::ledger<Policy>();
     CHECK(after.attributes_dropped - before.attributes_dropped == 3);
     CHECK(after.texts_cut - before.texts_cut == 1);
+}
+
+TEST_CASE("a span links to others, in the order in which it was told, and its attributes stay as they are") {
+    using lastbyte::SpanContext;
+    SpanContext const received{{0x0102030405060708, 9}, {0xa0b0c0d0e0f00102}, 1};
+    Tracer other, tracer;
+    other.record<"tried before">(milliseconds(1));
+    SpanContext before;
+    auto const first = other.snapshot();
+    for (auto const span : first.spans()) before = span.context();
+    CHECK(before.trace_id == other.trace_id());
+    CHECK(before.valid());
+    {
+        auto span = tracer.span<"index">();
+        span.attribute<"rows">(12).link(received);
+        span.source(Source::r2).link(before).attribute<"shard">("eu-1");
+        CHECK(look(tracer).empty());
+    }
+    auto const snapshot = tracer.snapshot();
+    for (auto const span : snapshot.spans()) {
+        REQUIRE(span.link_count() == 2);
+        CHECK(span.link(0) == received);
+        CHECK(span.link(1) == before);
+        CHECK(span.link(1).flags == 1);
+        CHECK(span.event_count() == 0);
+    }
+    CHECK(only(tracer).attributes == std::vector<std::string>{"rows=12", "shard=\"eu-1\""});
+}
+
+TEST_CASE("an event has the time at which it happened, and what was told of it") {
+    Tracer tracer;
+    Clock::advance_ns(1'000);
+    std::string why = "429";
+    {
+        auto span = tracer.span<"index">();
+        Clock::advance_ns(500);
+        span.event<"retry", "attempt", "why", "share", "again">(2, why, 0.5, true).link({{1, 2}, {3}});
+        why = "overwritten";
+        Clock::advance_ns(7);
+        span.attribute<"rows">(1).event<"done">();
+        Clock::advance_ns(1);
+    }
+    auto const snapshot = tracer.snapshot();
+    for (auto const span : snapshot.spans()) {
+        REQUIRE(span.event_count() == 2);
+        auto const retry = span.event(0), done = span.event(1);
+        CHECK(retry.name() == "retry");
+        CHECK(retry.at_ns() == 1'500);
+        std::string facts;
+        for (std::size_t i = 0; i < retry.attribute_count(); ++i)
+            facts += std::string{retry.attribute(i).name()} + '=' + value_of(retry.attribute(i)) + ' ';
+        CHECK(facts == "attempt=2 why=\"429\" share=0.500000 again=true ");
+        CHECK(done.name() == "done");
+        CHECK(done.at_ns() == 1'507);
+        CHECK(done.attribute_count() == 0);
+        CHECK(span.link_count() == 1);
+    }
+    CHECK(only(tracer).attributes == std::vector<std::string>{"rows=1"});
+}
+
+TEST_CASE("a span that is moved takes its links and events along, and its next phase begins without") {
+    Tracer tracer;
+    auto read = tracer.async_span<"read">();
+    read.link({{1, 2}, {3}}).event<"half">();
+    auto moved = std::move(read);
+    moved.event<"whole">();
+    auto parse = std::move(moved).then<"parse">();
+    parse.end();
+    auto const snapshot = tracer.snapshot();
+    for (auto const span : snapshot.spans()) {
+        CHECK(span.link_count() == (span.is("read") ? 1 : 0));
+        CHECK(span.event_count() == (span.is("read") ? 2 : 0));
+    }
+}
+
+TEST_CASE("links, events and attributes share a span's bound, and each kind is counted for itself") {
+    auto const before = lastbyte::ledger<Policy>();
+    {
+        Tracer tracer;
+        {
+            auto span = tracer.span<"index">();
+            for (int i = 0; i < 3; ++i) span.attribute<"n">(i).link({{1, 2}, {3}}).event<"e">();
+            span.event<"e">().event<"e">().link({{1, 2}, {3}}).attribute<"n">(3);
+        }
+        CHECK(only(tracer).attributes == std::vector<std::string>{"n=0", "n=1", "n=2"});
+    }
+    auto const after = lastbyte::ledger<Policy>();
+    CHECK(after.attributes_dropped - before.attributes_dropped == 1);
+    CHECK(after.links_dropped - before.links_dropped == 1);
+    CHECK(after.events_dropped - before.events_dropped == 2);
+}
+
+TEST_CASE("a link to no span, of which an id is all zeros, is counted and left out") {
+    struct Policy : seed::Policy {};
+    {
+        lastbyte::Tracer<Policy> tracer;
+        { tracer.span<"index">().link({{1, 2}, {}}).link({{}, {3}}).link({}).link({{0, 1}, {1}}); }
+        auto const snapshot = tracer.snapshot();
+        for (auto const span : snapshot.spans()) CHECK(span.link_count() == 1);
+    }
+    CHECK(lastbyte::ledger<Policy>().links_dropped == 3);
+}
+
+TEST_CASE("links and events without room in the text store are counted, and so are those of a span that found none") {
+    using Policy = Narrow<64>;
+    {
+        lastbyte::Tracer<Policy> tracer;
+        {
+            auto span = tracer.span<"index">();
+            span.link({{1, 2}, {3}});          // 32 bytes
+            span.event<"e", "n">(1);           // 24
+            span.link({{1, 2}, {3}});          // no room
+            span.event<"e", "n">(1);
+            span.event<"e">();                 // the last 8
+        }                                      // and none for where they lie
+        auto const snapshot = tracer.snapshot();
+        for (auto const span : snapshot.spans()) {
+            CHECK(span.link_count() == 0);
+            CHECK(span.event_count() == 0);
+            CHECK(span.attribute_count() == 0);
+        }
+    }
+    CHECK(lastbyte::ledger<Policy>().links_dropped == 2);
+    CHECK(lastbyte::ledger<Policy>().events_dropped == 3);
+    CHECK(lastbyte::ledger<Policy>().attributes_dropped == 0);
+}
+
+TEST_CASE("an event whose text found no room goes without it, and the text is counted") {
+    using Policy = Narrow<136>;
+    {
+        lastbyte::Tracer<Policy> tracer;
+        {
+            auto span = tracer.span<"index">();
+            span.event<"a", "n", "t", "m">(1, std::string(40, 'x'), 2);
+            span.event<"b", "t">(std::string(60, 'x'));
+        }
+        auto const snapshot = tracer.snapshot();
+        for (auto const span : snapshot.spans()) {
+            REQUIRE(span.event_count() == 2);
+            CHECK(span.event(0).attribute_count() == 3);
+            CHECK(span.event(0).attribute(1).text() == std::string(40, 'x'));
+            CHECK(span.event(1).name() == "b");
+            CHECK(span.event(1).attribute_count() == 0);
+        }
+    }
+    CHECK(lastbyte::ledger<Policy>().texts_dropped == 1);
+    CHECK(lastbyte::ledger<Policy>().events_dropped == 0);
+}
+
+TEST_CASE("links and events after the seal, of a trace without memory and of one that is not sampled go nowhere") {
+    struct Sealed : seed::Policy {
+        using Sampler = lastbyte::SampleRatio<1, 1>;
+    };
+    {
+        lastbyte::Tracer<Sealed> tracer;
+        auto late = tracer.async_span<"late">();
+        seed::read(tracer, [](lastbyte::Reading<Sealed> const&) {});
+        late.link({{1, 2}, {3}}).event<"e", "t">("text").link({});
+        auto const gone = std::move(late);
+        late.link({{1, 2}, {3}}).event<"e">();
+        lastbyte::Tracer<Sealed> unsampled{lastbyte::unsampled};
+        unsampled.span<"index">().link({{1, 2}, {3}}).event<"e", "t">(std::string(10'000, 'x')).link({});
+    }
+    CHECK(lastbyte::ledger<Sealed>().links_dropped == 0);
+    CHECK(lastbyte::ledger<Sealed>().events_dropped == 0);
+    CHECK(lastbyte::ledger<Sealed>().texts_dropped + lastbyte::ledger<Sealed>().texts_cut == 0);
+    CHECK(lastbyte::ledger<Sealed>().spans_late == 1);
 }
 
 TEST_CASE("a long detail is cut between characters") {

@@ -16,7 +16,7 @@ namespace wire {
 struct Field {
     std::uint32_t number = 0;
     std::uint32_t type = 0;
-    std::uint64_t value = 0;  // of a varint or a fixed64
+    std::uint64_t value = 0;  // of a varint, a fixed64 or a fixed32
     std::string bytes;        // of a string or message
 };
 
@@ -47,10 +47,10 @@ inline std::optional<std::vector<Field>> parse(std::string_view rest) {
             if (!number) return std::nullopt;
             field.value = *number;
         }
-        std::size_t const size = field.type == 1 ? 8 : field.type == 2 ? field.value : 0;
-        if (field.type > 2 || size > rest.size()) return std::nullopt;
+        std::size_t const size = field.type == 1 ? 8 : field.type == 5 ? 4 : field.type == 2 ? field.value : 0;
+        if ((field.type > 2 && field.type != 5) || size > rest.size()) return std::nullopt;
         field.bytes = rest.substr(0, size);
-        if (field.type == 1) std::memcpy(&field.value, field.bytes.data(), sizeof field.value);
+        if (field.type == 1 || field.type == 5) std::memcpy(&field.value, field.bytes.data(), size);
         rest.remove_prefix(size);
         fields.push_back(field);
     }

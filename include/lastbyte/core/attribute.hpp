@@ -17,19 +17,32 @@ enum class AttributeKind : std::uint8_t { integer, unsigned_integer, floating, b
 
 namespace detail {
 
+/// What lies in an attribute's place: see note.hpp.
+enum class Note : std::uint8_t { none, link, event };
+
 struct AttributeKey {
     std::string_view name;
     AttributeKind kind;
+    Note note = Note::none;
 };
 
 template <FixedString Name, AttributeKind Kind>
 inline constexpr AttributeKey attribute_key{Name.view(), Kind};
 
-/// An attribute as a span keeps it. `value` holds the bits of the number, or where the text is: offset << 16 | length.
+/// An attribute as a span keeps it. `value` holds the bits of the number, or where the text is: word << 16 | length.
 struct StoredAttribute {
     AttributeKey const* key;
     std::uint64_t value;
 };
+
+/// What was stored under `value`, in a text store that begins at `texts`.
+inline std::string_view stored_bytes(std::uint64_t value, char const* texts) noexcept {
+    return {texts + (value >> 16 & 0xffff) * 8, static_cast<std::size_t>(value & 0xffff)};
+}
+/// The text of an attribute that is one.
+inline std::string_view text_of(StoredAttribute const& stored, char const* texts) noexcept {
+    return stored.key->kind == AttributeKind::text ? stored_bytes(stored.value, texts) : std::string_view{};
+}
 
 /// Which kind an argument is; anything else is refused with a sentence.
 template <class T>

@@ -38,6 +38,19 @@ struct SpanId {
     constexpr void write(Out& out) const;
 };
 
+/// A span of whichever trace and process, for `span.link(other)`: `SpanContext{{high, low}, {span}, flags}` from ids that
+/// were received, `span.context()` from a span of a Reading or Snapshot. `flags` are those of a traceparent (W3C Trace
+/// Context 3.2.2.5; 1 is "sampled").
+struct SpanContext {
+    TraceId trace_id{};
+    SpanId span_id{};
+    std::uint8_t flags = 0;
+
+    friend constexpr bool operator==(SpanContext const&, SpanContext const&) noexcept = default;
+    /// Both ids are there.
+    [[nodiscard]] constexpr bool valid() const noexcept { return trace_id != TraceId{} && span_id != SpanId{}; }
+};
+
 namespace detail {
 
 template <TextOutput Out>

@@ -25,7 +25,9 @@ struct LedgerReport {
     std::uint64_t spans_unstored = 0;    // recorded into a trace without memory, or through a moved-from handle
     std::uint64_t texts_cut = 0;         // longer than max_text_bytes
     std::uint64_t texts_dropped = 0;     // no room left in text_bytes
-    std::uint64_t attributes_dropped = 0;
+    std::uint64_t attributes_dropped = 0;  // beyond max_attributes, or no room left in text_bytes; so are links and events
+    std::uint64_t links_dropped = 0;     // or they led nowhere: an id of zeros
+    std::uint64_t events_dropped = 0;
     std::uint64_t sources_unknown = 0;   // a value outside the enum's 0..63
     std::uint64_t callbacks_threw = 0;
     std::uint64_t seals_refused = 0;     // seal() while no body of the trace was being produced, or a second time
@@ -41,7 +43,8 @@ namespace detail {
 
 enum class Count : std::uint8_t {
     started, finished, unbound, unstored, acquired, released, recorded, over_bound, unsampled, late, span_unstored, text_cut,
-    text_dropped, attribute_dropped, source_unknown, callback_threw, seal_refused, body_refused, size
+    text_dropped, attribute_dropped, link_dropped, event_dropped, source_unknown, callback_threw, seal_refused,
+    body_refused, size
 };
 
 inline constexpr std::size_t lanes = 8;
@@ -85,6 +88,8 @@ struct Ledger {
                 .texts_cut = sum(Count::text_cut),
                 .texts_dropped = sum(Count::text_dropped),
                 .attributes_dropped = sum(Count::attribute_dropped),
+                .links_dropped = sum(Count::link_dropped),
+                .events_dropped = sum(Count::event_dropped),
                 .sources_unknown = sum(Count::source_unknown),
                 .callbacks_threw = sum(Count::callback_threw),
                 .seals_refused = sum(Count::seal_refused),

@@ -11,7 +11,7 @@
 
 namespace lastbyte::detail {
 
-/// What stands behind a span while it runs: the record that it becomes, and its attributes.
+/// What stands behind a span while it runs: the record that it becomes, and its attributes and notes.
 template <class P, std::uint64_t D>
 struct OpenRecord {
     using Block = Trace<P, D>;
@@ -71,27 +71,31 @@ struct OpenRecord {
 
     template <FixedString Name, class T>
     void attribute(Block& trace, T const& value) noexcept {
-        constexpr auto kind = kind_of<T>();
         if (trace.unsampled()) return;
         if (record.attribute_count >= P::max_attributes) [[unlikely]]
             return drop_attribute(trace);
-        auto& stored = attributes[record.attribute_count];
-        stored.key = &attribute_key<Name, kind>;
-        if constexpr (kind == AttributeKind::text) {
-            std::string_view const text = text_of(value);
-            TextAt const where = trace.keep(text);
-            if (where.size == 0 && !text.empty()) [[unlikely]] return;  // better no attribute than an empty one
-            stored.value = std::uint64_t{where.word} << 16 | where.size;
-        } else if constexpr (kind == AttributeKind::floating) {
-            stored.value = __builtin_bit_cast(std::uint64_t, static_cast<double>(value));
-        } else {
-            stored.value = static_cast<std::uint64_t>(value);
-        }
+        if (!put<Name>(trace, attributes[record.attribute_count], value)) [[unlikely]] return;
         ++record.attribute_count;
     }
 
     [[gnu::noinline, gnu::cold]] static void drop_attribute(Block& trace) noexcept {
-        if (trace.is_open()) trace.attributes_dropped.add_relaxed(1);  // a late span is counted whole
+        if (trace.is_open()) trace.drop(Note::none);  // a late span is counted whole
+    }
+
+    void link(Block& trace, SpanContext const& to) noexcept {
+        if (trace.unsampled()) return;
+        StoredLink const stored{to.trace_id.high, to.trace_id.low, to.span_id.value, to.flags};
+        note(trace, link_key, to.valid() ? sizeof stored : 0, &stored);
+    }
+
+    template <FixedString Name, FixedString... Keys, class... T>
+    void event(Block& trace, T const&... values) noexcept {
+        if (trace.unsampled()) return;
+        StoredEvent<sizeof...(T)> stored;
+        stored.tick = P::Clock::now();
+        [[maybe_unused]] std::size_t count = 0;
+        ((count += put<Keys>(trace, stored.attributes[count], values) ? 1 : 0), ...);
+        note(trace, event_key<Name>, event_head_bytes + count * sizeof(StoredAttribute), &stored);
     }
 
     void detail(Block& trace, std::string_view text) noexcept {
@@ -104,6 +108,37 @@ struct OpenRecord {
     }
     [[gnu::noinline, gnu::cold]] static TextAt keep_error(Block& trace, std::string_view what) noexcept {
         return trace.keep(what, "error: ");
+    }
+
+    /// Stores an attribute. False when there was no room for its text: better none than an empty one.
+    template <FixedString Name, class T>
+    [[gnu::always_inline]] static bool put(Block& trace, StoredAttribute& stored, T const& value) noexcept {
+        constexpr auto kind = kind_of<T>();
+        stored.key = &attribute_key<Name, kind>;
+        if constexpr (kind == AttributeKind::text) {
+            std::string_view const text = text_of(value);
+            TextAt const where = trace.keep(text);
+            if (where.size == 0 && !text.empty()) [[unlikely]] return false;
+            stored.value = std::uint64_t{where.word} << 16 | where.size;
+        } else if constexpr (kind == AttributeKind::floating) {
+            stored.value = __builtin_bit_cast(std::uint64_t, static_cast<double>(value));
+        } else {
+            stored.value = static_cast<std::uint64_t>(value);
+        }
+        return true;
+    }
+
+    /// Puts a note in front of what is there, so that attributes stay together. One of no bytes is only counted.
+    [[gnu::noinline]] void note(Block& trace, AttributeKey const& key, std::size_t bytes, void const* words) noexcept {
+        if (bytes == 0 || record.attribute_count >= P::max_attributes) {
+            if (trace.is_open()) trace.drop(key.note);
+            return;
+        }
+        StoredAttribute stored{&key, 0};
+        if (!trace.keep_words(key.note, words, bytes, stored.value)) return;
+        __builtin_memmove(attributes + 1, attributes, record.attribute_count * sizeof stored);
+        attributes[0] = stored;
+        ++record.attribute_count;
     }
 
     void end(Block& trace) noexcept {

@@ -35,11 +35,11 @@ struct DefaultPolicy {
     using Sampler = AlwaysSampled;
     /// Spans kept per trace, 64 bytes each. What comes after them is counted, and still resolves tiers and the tally.
     static constexpr std::size_t max_spans = 128;
-    /// Bytes per trace for tails, details and attributes together; a multiple of 8, at most 512 KiB.
+    /// Bytes per trace for tails, details, attributes, links and events together; a multiple of 8, at most 512 KiB.
     static constexpr std::size_t text_bytes = 8192;
     /// Bytes for one tail, detail or text attribute; longer ones are cut at a character boundary and counted.
     static constexpr std::size_t max_text_bytes = 1024;
-    /// Attributes per span; more are counted and left out.
+    /// Attributes, links and events per span; more are counted and left out.
     static constexpr std::size_t max_attributes = 8;
     /// Finished traces whose memory is kept for the next ones. Traces beyond it in flight at once are allocated and freed.
     static constexpr std::size_t pooled_traces = 128;

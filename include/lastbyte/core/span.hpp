@@ -103,6 +103,11 @@ public:
         Sourced attribute(T const& value) const&& noexcept {
             return Sourced{span_.template attribute<Name>(value)};
         }
+        Sourced link(SpanContext const& other) const&& noexcept { return Sourced{span_.link(other)}; }
+        template <FixedString Name, FixedString... Keys, class... T>
+        Sourced event(T const&... values) const&& noexcept {
+            return Sourced{span_.template event<Name, Keys...>(values...)};
+        }
         template <class Source>
         auto source(Source) const noexcept {
             static_assert(never_type<Source>,
@@ -148,6 +153,19 @@ public:
     Self& attribute(T const& value) noexcept {
         static_assert(kind_of<T>() <= AttributeKind::text);
         if constexpr (P::enabled) self().open().template attribute<Name>(self().trace(), value);
+        return self();
+    }
+    /// Another span that this one comes from, in this trace or any other: the message that is worked off, the request that
+    /// was tried before. The parent stays who it is.
+    Self& link(SpanContext const& other) noexcept {
+        if constexpr (P::enabled) self().open().link(self().trace(), other);
+        return self();
+    }
+    /// Something that happens now, with what there is to tell of it: `event<"retry">()`, `event<"retry", "attempt">(2)`.
+    template <FixedString Name, FixedString... Keys, class... T>
+    Self& event(T const&... values) noexcept {
+        static_assert(check_event<Name, sizeof...(Keys), sizeof...(T)>() && ((kind_of<T>() <= AttributeKind::text) && ...));
+        if constexpr (P::enabled) self().open().template event<Name, Keys...>(self().trace(), values...);
         return self();
     }
     /// A span inside this one, on this thread or another.

@@ -48,17 +48,65 @@ public:
     /// The span that it is a child of; the root of the trace when none was handed on.
     [[nodiscard]] SpanId parent_id() const noexcept { return {record_->parent}; }
 
-    [[nodiscard]] std::size_t attribute_count() const noexcept { return record_->attribute_count; }
-    [[nodiscard]] AttributeView attribute(std::size_t index) const noexcept {
-        detail::StoredAttribute stored{};
-        __builtin_memcpy(&stored, trace_->text + record_->attributes_word * 8u + index * sizeof stored, sizeof stored);
-        std::string_view text;
-        if (stored.key->kind == AttributeKind::text)
-            text = trace_->at({static_cast<std::uint16_t>(stored.value >> 16), static_cast<std::uint16_t>(stored.value)});
-        return {stored, text};
+    /// What another span needs to link to this one.
+    [[nodiscard]] SpanContext context() const noexcept { return {trace_->trace_id(), id(), 1}; }
+
+    [[nodiscard]] std::size_t attribute_count() const noexcept { return place_count() - note_count(); }
+    [[nodiscard]] AttributeView attribute(std::size_t index) const noexcept { return place(note_count() + index); }
+    /// Links and events, each in the order of recording.
+    [[nodiscard]] std::size_t link_count() const noexcept { return count(detail::Note::link); }
+    [[nodiscard]] SpanContext link(std::size_t index) const noexcept {
+        detail::StoredLink link{};
+        __builtin_memcpy(&link, contents(find(detail::Note::link, index)).data(), sizeof link);
+        return {{link.trace_high, link.trace_low}, {link.span}, static_cast<std::uint8_t>(link.flags)};
+    }
+    [[nodiscard]] std::size_t event_count() const noexcept { return count(detail::Note::event); }
+    [[nodiscard]] EventView event(std::size_t index) const noexcept {
+        auto const stored = find(detail::Note::event, index);
+        auto const facts = contents(stored);
+        std::uint64_t tick = 0;
+        __builtin_memcpy(&tick, facts.data(), sizeof tick);
+        return {*stored.key, rate_.ns(tick - trace_->start), facts.substr(detail::event_head_bytes), trace_->text};
+    }
+
+    /// For those who walk over all of it: the places that its attributes take, in front of which its links and events lie.
+    [[nodiscard]] std::size_t place_count() const noexcept { return record_->attribute_count; }
+    [[nodiscard]] std::size_t note_count() const noexcept {
+        std::size_t notes = 0;
+        while (notes < place_count() && is_note(notes)) ++notes;
+        return notes;
+    }
+    [[nodiscard]] bool is_note(std::size_t index) const noexcept {
+        return stored_at(index).key->note != detail::Note::none;
+    }
+    /// Only of one that is no note.
+    [[nodiscard]] AttributeView place(std::size_t index) const noexcept {
+        auto const stored = stored_at(index);
+        return {stored, detail::text_of(stored, trace_->text)};
     }
 
 private:
+    [[nodiscard]] detail::StoredAttribute stored_at(std::size_t index) const noexcept {
+        detail::StoredAttribute stored{};
+        __builtin_memcpy(&stored, trace_->text + record_->attributes_word * 8u + index * sizeof stored, sizeof stored);
+        return stored;
+    }
+    [[nodiscard]] std::string_view contents(detail::StoredAttribute const& stored) const noexcept {
+        return detail::stored_bytes(stored.value, trace_->text);
+    }
+    [[nodiscard]] std::size_t count(detail::Note note) const noexcept {
+        std::size_t found = 0;
+        for (std::size_t i = 0, notes = note_count(); i < notes; ++i) found += stored_at(i).key->note == note ? 1 : 0;
+        return found;
+    }
+    /// The latest note stands in front.
+    [[nodiscard]] detail::StoredAttribute find(detail::Note note, std::size_t index) const noexcept {
+        std::size_t at = note_count();
+        do --at;
+        while (stored_at(at).key->note != note || index-- != 0);
+        return stored_at(at);
+    }
+
     detail::Trace<P, D> const* trace_;
     detail::Record const* record_;
     ClockRate rate_;
@@ -177,10 +225,13 @@ public:
     [[nodiscard]] ClockRate rate() const noexcept { return rate_; }
     /// From the trace's start to this call: what an exporter takes off the wall clock to know when the trace began.
     [[nodiscard]] std::uint64_t age_ns() const noexcept { return rate_.ns(P::Clock::now() - block_->start); }
-    /// Attributes beyond the policy's bounds, over all spans.
+    /// Attributes, links and events beyond the policy's bounds, over all spans.
     [[nodiscard]] std::uint64_t attributes_dropped() const noexcept { return block_->attributes_dropped.load_relaxed(); }
+    [[nodiscard]] std::uint64_t links_dropped() const noexcept { return block_->links_dropped.load_relaxed(); }
+    [[nodiscard]] std::uint64_t events_dropped() const noexcept { return block_->events_dropped.load_relaxed(); }
 
-    /// {"spans":[…],"total_ms":…,"index_source":… without its closing brace, so that a reader can add what it knows.
+    /// {"spans":[…],"total_ms":…,"index_source":… without its closing brace, so that a reader can add what it knows. A span
+    /// that has links or events has these two keys beside the seed's.
     /// "index_source" answers the first rule that the policy declares.
     template <TextOutput Out>
     void write_open_json(Out& out, std::uint64_t total_ns, Tier<Source> otherwise) const {
@@ -201,6 +252,7 @@ public:
                 append(out, ",\"detail\":");
                 append_json_string(out, span.detail());
             }
+            if (span.note_count() != 0) write_notes(out, span);
             append(out, "}");
         }
         append(out, "],\"total_ms\":");
@@ -246,6 +298,24 @@ public:
     }
 
 private:
+    /// ,"links":[{"trace_id":…,"span_id":…}],"events":[{"name":…,"at_ms":…}], each where there are such.
+    template <TextOutput Out>
+    [[gnu::noinline]] static void write_notes(Out& out, BasicSpanView<P, D> const& span) {
+        for (std::size_t i = 0, count = span.link_count(); i < count; ++i) {
+            append(out, i == 0 ? ",\"links\":[{\"trace_id\":\"" : ",{\"trace_id\":\"");
+            span.link(i).trace_id.write(out);
+            append(out, "\",\"span_id\":\"");
+            span.link(i).span_id.write(out);
+            append(out, i + 1 == count ? "\"}]" : "\"}");
+        }
+        for (std::size_t i = 0, count = span.event_count(); i < count; ++i) {
+            append(out, i == 0 ? ",\"events\":[{\"name\":" : ",{\"name\":");
+            append_json_string(out, span.event(i).name());
+            append(out, ",\"at_ms\":");
+            append_milliseconds(out, span.event(i).at_ns());
+            append(out, i + 1 == count ? "}]" : "}");
+        }
+    }
     [[nodiscard]] bool has(std::uint32_t index) const noexcept {
         return seen_ == nullptr ? block_->was_whole(index) : (seen_[index / 64] >> index % 64 & 1) != 0;
     }

@@ -100,6 +100,8 @@ private:
         ledger.count(Count::text_cut, block->texts_cut.load_relaxed());
         ledger.count(Count::text_dropped, block->texts_dropped.load_relaxed());
         ledger.count(Count::attribute_dropped, block->attributes_dropped.load_relaxed());
+        ledger.count(Count::link_dropped, block->links_dropped.load_relaxed());
+        ledger.count(Count::event_dropped, block->events_dropped.load_relaxed());
         ledger.count(Count::source_unknown, block->sources_unknown.load_relaxed());
         std::size_t const home = this_lane();
         for (std::size_t i = 0; i < lanes; ++i)

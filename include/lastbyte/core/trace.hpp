@@ -12,6 +12,7 @@
 #include <lastbyte/core/attribute.hpp>
 #include <lastbyte/core/ledger.hpp>
 #include <lastbyte/core/left_out.hpp>
+#include <lastbyte/core/note.hpp>
 #include <lastbyte/core/policy.hpp>
 #include <lastbyte/core/text.hpp>
 
@@ -36,7 +37,7 @@ struct Record {
     std::uint32_t lines;  // the rule lines that accept it
     std::uint16_t attributes_word;
     std::uint8_t source;
-    std::uint8_t attribute_count : 6;
+    std::uint8_t attribute_count : 6;  // and notes, which stand in front of them
     bool failed : 1;
     bool timed_elsewhere : 1;
 };
@@ -81,6 +82,8 @@ struct Trace {
     Atomic<std::uint32_t> texts_cut;
     Atomic<std::uint32_t> texts_dropped;
     Atomic<std::uint32_t> attributes_dropped;
+    Atomic<std::uint32_t> links_dropped;
+    Atomic<std::uint32_t> events_dropped;
     Atomic<std::uint32_t> sources_unknown;
     void const* left_out_by;   // the thread that started a trace which is not sampled; otherwise null
     LeftOut<Tiers> left_out;
@@ -131,6 +134,8 @@ struct Trace {
         texts_cut.store_relaxed(0);
         texts_dropped.store_relaxed(0);
         attributes_dropped.store_relaxed(0);
+        links_dropped.store_relaxed(0);
+        events_dropped.store_relaxed(0);
         sources_unknown.store_relaxed(0);
         left_out_at_seal.spans = 0;
         if constexpr (may_leave_out<P>) {
@@ -139,7 +144,7 @@ struct Trace {
                 keep_spans = P::Sampler::samples(drawn);
             else
                 keep_spans = ((decision == sampled) && ...);
-            left_out_by = keep_spans ? nullptr : __builtin_thread_pointer();
+            left_out_by = keep_spans ? nullptr : this_thread();
         }
         state.store_release(open_bit);
     }
@@ -152,17 +157,9 @@ struct Trace {
         prefix = prefix.substr(0, P::max_text_bytes);
         std::size_t const size = utf8_cut(wanted, P::max_text_bytes - prefix.size());
         if (size != wanted.size()) [[unlikely]] texts_cut.add_relaxed(1);
-        std::uint64_t const words = (prefix.size() + size + 7) / 8;
-        std::uint64_t at = words_used(before);
-        bool fits = at + words <= text_words;
-        if (fits) [[likely]] {
-            std::uint64_t const claim = state.add_acq_rel(words * one_word);
-            if ((claim & open_bit) == 0) [[unlikely]] return {};
-            at = words_used(claim);
-            fits = at + words <= text_words;
-        }
-        if (!fits) [[unlikely]] {
-            texts_dropped.add_relaxed(1);
+        std::uint64_t const at = claim_words(before, (prefix.size() + size + 7) / 8);
+        if (at > text_words) [[unlikely]] {
+            if (at == no_room) texts_dropped.add_relaxed(1);
             return {};
         }
         char* const place = text + at * 8;
@@ -171,14 +168,32 @@ struct Trace {
         return {static_cast<std::uint16_t>(at), static_cast<std::uint16_t>(prefix.size() + size)};
     }
 
+    /// The same for words that are no text: where they lie is a StoredAttribute's value. True, or `note` is counted as
+    /// dropped unless the trace is closed: a late span is counted whole.
+    bool keep_words(Note note, void const* words, std::size_t bytes, std::uint64_t& value) noexcept {
+        std::uint64_t const before = state.load_relaxed();
+        if ((before & open_bit) == 0) return false;
+        std::uint64_t const at = claim_words(before, bytes / 8);
+        if (at == no_room) drop(note);
+        if (at > text_words) return false;
+        __builtin_memcpy(text + at * 8, words, bytes);
+        value = at << 16 | bytes;
+        return true;
+    }
+
     [[nodiscard]] std::string_view at(TextAt where) const noexcept { return {text + where.word * 8u, where.size}; }
+
+    /// Counts an attribute, link or event that isn't kept, in a trace that is open.
+    void drop(Note note) noexcept {
+        (note == Note::none ? attributes_dropped : note == Note::link ? links_dropped : events_dropped).add_relaxed(1);
+    }
 
     /// Records a finished span. Thread-safe; one atomic addition, which claims the record and its attributes together.
     void commit(Record& record, StoredAttribute const* attributes) noexcept {
         std::uint64_t const before = state.load_relaxed();
         if ((before & open_bit) == 0 || (before & (one_word - 1)) >= P::max_spans) [[unlikely]] return commit_unkept(record);
         std::uint64_t words = record.attribute_count * attribute_words;
-        if (words_used(before) + words > text_words) [[unlikely]] words = drop_attributes(record);
+        if (words_used(before) + words > text_words) [[unlikely]] words = drop_attributes(record, attributes);
         std::uint64_t const claim = state.add_acq_rel(words * one_word + 1);
         std::uint64_t const index = claim & (one_word - 1);
         if ((claim & open_bit) == 0 || index >= P::max_spans) [[unlikely]] return commit_unkept(record);
@@ -240,7 +255,7 @@ struct Trace {
     /// thread that started the trace two comparisons and an addition, and any other one an atomic addition.
     [[gnu::always_inline]] bool leave_out(Record const& record) noexcept {
         if constexpr (!may_leave_out<P>) return false;
-        if (left_out_by == __builtin_thread_pointer() && record.source == no_source) [[likely]] {
+        if (left_out_by == this_thread() && record.source == no_source) [[likely]] {
             left_out.add_own();
             return true;
         }
@@ -253,9 +268,20 @@ private:
     /// Only a trace that was full when it was sealed has spans over the bound.
     [[nodiscard]] bool has_left_out() const noexcept { return kept == P::max_spans || unsampled(); }
 
+    static constexpr std::uint64_t no_room = text_words + 1, closed = text_words + 2;
+
+    /// Room in the text store: its first word, or one of those two. `before` is the state as it was a moment ago.
+    [[gnu::always_inline]] std::uint64_t claim_words(std::uint64_t before, std::uint64_t words) noexcept {
+        if (words_used(before) + words > text_words) [[unlikely]] return no_room;
+        std::uint64_t const claim = state.add_acq_rel(words * one_word);
+        if ((claim & open_bit) == 0) [[unlikely]] return closed;
+        std::uint64_t const at = words_used(claim);
+        return at + words <= text_words ? at : no_room;
+    }
+
     void keep_attributes(Record& record, StoredAttribute const* attributes, std::uint64_t at) noexcept {
         if (at + record.attribute_count * attribute_words > text_words) [[unlikely]] {
-            drop_attributes(record);
+            drop_attributes(record, attributes);
             return;
         }
         record.attributes_word = static_cast<std::uint16_t>(at);
@@ -264,8 +290,8 @@ private:
     }
 
     /// No room: the span is recorded without them. Returns the words that it now needs.
-    [[gnu::noinline, gnu::cold]] std::uint64_t drop_attributes(Record& record) noexcept {
-        attributes_dropped.add_relaxed(record.attribute_count);
+    [[gnu::noinline, gnu::cold]] std::uint64_t drop_attributes(Record& record, StoredAttribute const* attributes) noexcept {
+        for (std::size_t i = 0; i < record.attribute_count; ++i) drop(attributes[i].key->note);
         record.attribute_count = 0;
         return 0;
     }

@@ -36,8 +36,8 @@ struct ChromeReport {
 ///
 /// A transport is anything with `bool write(std::string_view line) noexcept`; what follows the process's name goes to
 /// its constructor. One thread's at a time. Times are in microseconds since midnight (UTC) of the day on which it was
-/// made, so that a double holds the nanoseconds, and files of several processes lie on one axis. A warm one allocates
-/// nothing.
+/// made, so that a double holds the nanoseconds, and files of several processes lie on one axis. Events are instants on
+/// their span's lane, links an argument of it. A warm one allocates nothing.
 template <class Transport, class WallClock = SystemWallClock>
 class ChromeTrace {
 public:
@@ -126,6 +126,12 @@ private:
                 detail::span_attributes(span, argument);
                 if (span.failed())
                     argument({"exception.message"}, {AttributeKind::text, 0, detail::error_message(span)});
+                if (span.note_count() != 0) {
+                    append_links(span);
+                    detail::append(line_, "}}");
+                    append_events(span, slice, root.start_ns());
+                    continue;
+                }
             }
             detail::append(line_, "}}");
         }
@@ -170,8 +176,7 @@ private:
         detail::append(line_, "\",\"cat\":\"");
         detail::append(line_, category);
         detail::append(line_, "\",\"ts\":");
-        if (slice.start < midnight_ns_) detail::append(line_, "-");
-        append_microseconds(slice.start < midnight_ns_ ? midnight_ns_ - slice.start : slice.start - midnight_ns_);
+        append_time(slice.start);
         detail::append(line_, ",\"dur\":");
         append_microseconds(slice.end - slice.start);
         append_ids(slice.lane);
@@ -184,6 +189,36 @@ private:
         detail::append(line_, ",\"parent_span_id\":\"");
         SpanId{slice.parent}.write(line_);
         detail::append(line_, "\"");
+    }
+    /// As an argument of the slice: `"links":["<trace id>-<span id>"]`.
+    template <class SpanView>
+    void append_links(SpanView const& span) noexcept {
+        for (std::size_t i = 0, count = span.link_count(); i < count; ++i) {
+            detail::append(line_, i == 0 ? ",\"links\":[\"" : ",\"");
+            span.link(i).trace_id.write(line_);
+            detail::append(line_, "-");
+            span.link(i).span_id.write(line_);
+            detail::append(line_, i + 1 == count ? "\"]" : "\"");
+        }
+    }
+    /// Instants on the lane of the slice.
+    template <class SpanView>
+    void append_events(SpanView const& span, detail::Slice const& slice, std::uint64_t root_start_ns) noexcept {
+        auto const argument = [&](detail::Joined key, detail::AttributeValue const& value) { append_argument(key, value); };
+        for (std::size_t i = 0, count = span.event_count(); i < count; ++i) {
+            auto const event = span.event(i);
+            detail::append(line_, ",{\"ph\":\"i\",\"s\":\"t\",\"name\":\"");
+            detail::append_json_contents(line_, event.name());
+            detail::append(line_, "\",\"cat\":\"event\",\"ts\":");
+            append_time(root_start_ns + event.at_ns());
+            append_ids(slice.lane);
+            detail::append(line_, ",\"args\":{\"span_id\":\"");
+            SpanId{slice.id}.write(line_);
+            detail::append(line_, "\"");
+            for (std::size_t k = 0; k < event.attribute_count(); ++k)
+                detail::give(argument, {event.attribute(k).name()}, detail::value_of(event.attribute(k)));
+            detail::append(line_, "}}");
+        }
     }
     void append_argument(detail::Joined key, detail::AttributeValue const& value) noexcept {
         detail::append(line_, ",\"");
@@ -204,6 +239,11 @@ private:
         bool const negative = value.bits >> 63 != 0;
         if (negative) detail::append(line_, "-");
         detail::append_unsigned(line_, negative ? 0 - value.bits : value.bits);
+    }
+    /// Nanoseconds since 1970 as microseconds since midnight.
+    void append_time(std::uint64_t ns) noexcept {
+        if (ns < midnight_ns_) detail::append(line_, "-");
+        append_microseconds(ns < midnight_ns_ ? midnight_ns_ - ns : ns - midnight_ns_);
     }
     /// Nanoseconds as microseconds, all three decimals or none.
     void append_microseconds(std::uint64_t ns) noexcept {

@@ -62,6 +62,7 @@ struct ClickHouseReport {
     std::uint64_t later_unreachable = 0, later_busy = 0, later_unclear = 0;  ///< requests to be made again, by cause
     int last_code = 0;                                                       ///< of the last error that had one
     std::string_view last_name{};  ///< "UNKNOWN_TABLE"; "" where the code isn't a known one
+    std::string_view last_help{};  ///< what to do about it: "create the table before …"; "" where waiting is all there is
 };
 
 /// The transport of a pipeline of stamped rows, over a transport of HTTP:
@@ -275,7 +276,9 @@ ClickHouseReport ClickHouseInsert<Schema, Http>::report() const noexcept {
     report.later_busy = of(ClickHouseCause::busy);
     report.later_unclear = of(ClickHouseCause::unclear);
     report.last_code = last_code_.load_relaxed();
-    report.last_name = detail::clickhouse_error(report.last_code).name;
+    auto const last = detail::clickhouse_error(report.last_code);
+    report.last_name = last.name;
+    report.last_help = detail::clickhouse_help(last);
     return report;
 }
 

@@ -70,7 +70,8 @@ public:
     /// All the memory that it ever takes.
     static constexpr std::size_t max_bytes = sizeof(detail::ReportBooks<Limits, Tiers::size>);
 
-    /// Adds a request, under the name of what was called. Never throws or allocates.
+    /// Adds a request, under the name of what was called. One that isn't sampled is in every number, and in no waterfall.
+    /// Never throws or allocates.
     template <std::uint64_t D>
     void add(BasicReading<P, D> const& done, std::string_view tool) noexcept {
         add(done, tool, detail::no_tier);
@@ -119,7 +120,9 @@ private:
         if (early != detail::no_tier) books_.early[early][tier] += 1;
         books_.late += done.late();
         books_.over_bound += done.over_bound();
-        if (auto* const trace = books_.find_slow(tool, ns)) {
+        if (!done.sampled()) {
+            ++books_.traces_unsampled;  // it has no spans to draw, and would take the place of one that has
+        } else if (auto* const trace = books_.find_slow(tool, ns)) {
             trace->keep(done);
             trace->ended_ns = since;
             trace->tier = tier;

@@ -31,17 +31,13 @@ using enum Keys;
 /// all lines have the same keys. Texts are escaped as RFC 8259 says; numbers are the shortest that read back the same.
 /// Allocates what `out` allocates.
 template <Keys Spelling = by_name, class Schema, TextOutput Out>
-void ndjson(Row<Schema> const& row, Out& out);
+void write_ndjson(Out& out, Row<Schema> const& row);
 
 namespace detail {
 template <class T>
 inline constexpr bool is_point = false;
 template <class Schema>
 inline constexpr bool is_point<Point<Schema>> = true;
-template <class T>
-inline constexpr bool is_row = false;
-template <class Schema>
-inline constexpr bool is_row<Row<Schema>> = true;
 }  // namespace detail
 
 /// What an NdjsonSink has done. `rows_written + rows_lost` is the number of calls to write().
@@ -187,7 +183,7 @@ constexpr std::size_t longest_line() noexcept {
 }  // namespace detail
 
 template <Keys Spelling, class Schema, TextOutput Out>
-void ndjson(Row<Schema> const& row, Out& out) {
+void write_ndjson(Out& out, Row<Schema> const& row) {
     using fields = typename Schema::fields;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (detail::append_row_field<Spelling, Schema, I>(row, out), ...);
@@ -199,7 +195,7 @@ template <class Schema, class Transport, Keys Spelling>
 bool NdjsonSink<Schema, Transport, Spelling>::encode(Row<Schema> const& row) noexcept {
     char buffer[on_the_stack];
     detail::BoundedText line{buffer, sizeof buffer};
-    ndjson<Spelling>(row, line);
+    write_ndjson<Spelling>(line, row);
     return line.overflowed() ? encode_long(row) : static_cast<bool>(transport_.write(line.view()));
 }
 
@@ -213,7 +209,7 @@ bool NdjsonSink<Schema, Transport, Spelling>::encode_long(Row<Schema> const& row
         return false;
     }
     detail::BoundedText line{buffer, longest};
-    ndjson<Spelling>(row, line);
+    write_ndjson<Spelling>(line, row);
     bool const written = !line.overflowed() && static_cast<bool>(transport_.write(line.view()));
     delete[] spare_.exchange_acq_rel(buffer);
     return written;

@@ -36,7 +36,7 @@ enum class MetricsFormat : std::uint8_t { prometheus, openmetrics };
 }
 
 /// A rollup with bounds of your own for its distributions: 2^First, 2^(First+Step), … 2^Last, in nanoseconds or in what the
-/// field counts; those outside a histogram's range are left out. `prometheus(out, with_bounds<10, 40, 2>(by_tool))`.
+/// field counts; those outside a histogram's range are left out. `write_prometheus(out, with_bounds<10, 40, 2>(by_tool))`.
 template <class R, unsigned First, unsigned Last, unsigned Step>
 struct WithBounds {
     R& rollup;
@@ -64,11 +64,11 @@ template <TextOutput Out, class... Parts>
 void write_metrics(Out& out, MetricsFormat format, Parts&&... parts);
 
 template <TextOutput Out, class... Parts>
-void prometheus(Out& out, Parts&&... parts) {
+void write_prometheus(Out& out, Parts&&... parts) {
     write_metrics(out, MetricsFormat::prometheus, std::forward<Parts>(parts)...);
 }
 template <TextOutput Out, class... Parts>
-void openmetrics(Out& out, Parts&&... parts) {
+void write_openmetrics(Out& out, Parts&&... parts) {
     write_metrics(out, MetricsFormat::openmetrics, std::forward<Parts>(parts)...);
 }
 

@@ -76,6 +76,13 @@ constexpr void append_fixed64_field(Out& out, std::uint32_t field, std::uint64_t
     out.append(little_endian(value).bytes, 8);
 }
 
+/// A fixed32, of 4 bytes likewise.
+template <TextOutput Out>
+constexpr void append_fixed32_field(Out& out, std::uint32_t field, std::uint32_t value) {
+    append_tag(out, field, Wire::fixed32);
+    out.append(little_endian(value).bytes, 4);
+}
+
 template <TextOutput Out>
 constexpr void append_double_field(Out& out, std::uint32_t field, double value) {
     append_fixed64_field(out, field, std::bit_cast<std::uint64_t>(value));
@@ -122,7 +129,7 @@ struct Direct {
     bool utf8 = true;
 
     void byte(unsigned value) noexcept { *at++ = static_cast<char>(value); }
-    void varint(std::uint64_t value) noexcept {
+    [[gnu::always_inline]] void varint(std::uint64_t value) noexcept {
         for (; value >= 0x80; value >>= 7) byte(static_cast<unsigned>(value) | 0x80);
         byte(static_cast<unsigned>(value));
     }

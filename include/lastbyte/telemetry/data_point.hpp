@@ -135,4 +135,11 @@ private:
     detail::ValuesOf<Schema> values_;
 };
 
+namespace detail {
+template <class T>
+inline constexpr bool is_row = false;
+template <class Schema>
+inline constexpr bool is_row<Row<Schema>> = true;
+}  // namespace detail
+
 }  // namespace lastbyte

@@ -19,7 +19,7 @@ namespace lastbyte {
 enum class OtlpSignal : std::uint8_t { traces, metrics, logs };
 
 struct OtlpOptions {
-    bool json = false;       ///< the requests are JSON, not protobuf
+    bool json = false;       ///< the requests are JSON, which a Worker must not join: leave its batch_bytes at 0
     bool whole_url = false;  ///< the URL is complete: nothing is put behind it
     HttpOptions http = {};   ///< its content_type is not used
 };

@@ -96,6 +96,26 @@ constexpr ClickHouseError clickhouse_error(int code) noexcept {
     return {code, ClickHouseCause::busy, ""};
 }
 
+/// What a person has to do about an error that no retry mends; "" for the others.
+constexpr std::string_view clickhouse_help(ClickHouseError const& error) noexcept {
+    switch (error.code) {
+        case 60: return "create the table before the first row, with what write_clickhouse_table() writes";
+        case 81: return "create the database, or name another one in ClickHouseOptions::database";
+        case 8: case 10: case 16: case 47:
+            return "add the column to the table before the field to the schema: compare with what write_clickhouse_table() "
+                   "writes";
+        default: break;
+    }
+    switch (error.cause) {
+        case ClickHouseCause::row: return "give the column the type that write_clickhouse_table() writes";
+        case ClickHouseCause::schema: return "is the dialect the server's? See ClickHouseOptions::dialect";
+        case ClickHouseCause::access:
+            return "give user and password in HttpOptions::headers (X-ClickHouse-User, X-ClickHouse-Key), and the right to "
+                   "insert";
+        default: return "";
+    }
+}
+
 /// The number that a text begins with; 0 when there is none, and at most 999'999'999.
 constexpr int leading_number(std::string_view text) noexcept {
     int number = 0;

@@ -53,6 +53,9 @@ void for_each_ledger_family(LedgerReport const& is, Each each) {
          Causes{{"cut", is.texts_cut}, {"dropped", is.texts_dropped}});
     each(LedgerFamily{"attributes_lost", "Attributes beyond a span's bound, or without room."},
          Causes{{{}, is.attributes_dropped}});
+    each(LedgerFamily{"links_lost", "Links beyond a span's bound, without room, or to no span."},
+         Causes{{{}, is.links_dropped}});
+    each(LedgerFamily{"events_lost", "Events beyond a span's bound, or without room."}, Causes{{{}, is.events_dropped}});
     each(LedgerFamily{"sources_unknown", "Sources outside the policy's enum."}, Causes{{{}, is.sources_unknown}});
     each(LedgerFamily{"callbacks_threw", "Callbacks that threw an exception, which was swallowed."},
          Causes{{{}, is.callbacks_threw}});

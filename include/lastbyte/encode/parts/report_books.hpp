@@ -144,7 +144,7 @@ struct ReportBooks {
     };
 
     std::uint64_t calls = 0, tools_refused = 0, tool_names_cut = 0, series_refused = 0;
-    std::uint64_t late = 0, over_bound = 0, traces_passed = 0;
+    std::uint64_t late = 0, over_bound = 0, traces_passed = 0, traces_unsampled = 0;
     std::uint64_t began_unix_ns = 0, began_ticks = 0, ended_ns = 0;
     std::uint32_t joins = 0;  // all zero, so that a static report takes no room in the program's file
     std::size_t tool_count = 0, series_count = 0, interval_count = 0, trace_count = 0;

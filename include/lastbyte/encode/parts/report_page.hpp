@@ -83,6 +83,7 @@ private:
     }
 
     void write_traces() {
+        if (page_.books.trace_count == 0) return;
         std::size_t ranks[Limits::slowest];
         for (std::size_t i = 0; i < page_.books.trace_count; ++i) {
             std::size_t at = i;
@@ -118,6 +119,7 @@ private:
             "<p class=\"lead\">A report has a fixed size. This is what had no place in it, counted.</p>\n<dl "
             "class=\"out\">\n");
         page_.key("Traces that are not among the slowest", Grouped{page_.books.traces_passed});
+        page_.key("Traces that are not sampled, so that there are no spans to draw", Grouped{page_.books.traces_unsampled});
         page_.left("Calls under “other tools”: names beyond ", Limits::max_tools, "", page_.books.tools_refused);
         page_.left("Calls under “other tools”: pairs of tool and tier beyond ", Limits::max_series, "",
                    page_.books.series_refused);

@@ -100,6 +100,8 @@ public:
           late_(reading.late()),
           over_bound_(reading.over_bound()),
           dropped_(reading.spans().attributes_dropped()),
+          links_dropped_(reading.spans().links_dropped()),
+          events_dropped_(reading.spans().events_dropped()),
           outcome_(reading.outcome()) {
         auto const tally = reading.tally();
         hits_ = tally.hits();
@@ -127,8 +129,10 @@ public:
     [[nodiscard]] std::uint64_t start_ns() const noexcept { return start_ns_; }
     [[nodiscard]] std::uint64_t end_ns() const noexcept { return end_ns_; }
     [[nodiscard]] TraceView<P, D> const& spans() const noexcept { return reading_.spans(); }
-    /// Attributes that are in no span of this trace.
+    /// Attributes, links and events that are in no span of this trace.
     [[nodiscard]] std::uint64_t dropped_attributes() const noexcept { return dropped_; }
+    [[nodiscard]] std::uint64_t dropped_links() const noexcept { return links_dropped_; }
+    [[nodiscard]] std::uint64_t dropped_events() const noexcept { return events_dropped_; }
 
     /// The class of error that the request ended with, empty without one. A body that was not sent whole is an error
     /// (HTTP semantic conventions, "Status"), whatever the status in its head was; 4xx is none on a server's span.
@@ -183,7 +187,8 @@ private:
     BasicReading<P, D> const& reading_;
     Given given_;
     std::string_view name_;
-    std::uint64_t start_ns_, end_ns_, first_byte_ns_, bytes_, chunks_, late_, over_bound_, dropped_;
+    std::uint64_t start_ns_, end_ns_, first_byte_ns_, bytes_, chunks_, late_, over_bound_, dropped_, links_dropped_,
+        events_dropped_;
     Outcome outcome_;
     std::uint64_t hits_ = 0, lookups_ = 0;
     NamedTier tiers_[P::Tiers::size + 1]{};
@@ -218,22 +223,22 @@ std::string_view error_message(SpanView const& span) noexcept {
 /// The attributes of a recorded span, as RootSpan::attributes has them.
 template <class SpanView, class Each>
 void span_attributes(SpanView const& span, Each each) {
-    std::size_t const count = span.attribute_count();
+    std::size_t const begin = span.note_count(), end = span.place_count();
     auto const recorded = [&](std::string_view name, std::size_t from) {
-        for (std::size_t i = from; i < count; ++i)
-            if (span.attribute(i).name() == name) return true;
+        for (std::size_t i = from; i < end; ++i)
+            if (span.place(i).name() == name) return true;
         return false;
     };
     auto const own = [&](std::string_view name, std::string_view text) {
-        if (!recorded(name, 0)) each(Joined{name}, AttributeValue{AttributeKind::text, 0, text});
+        if (!recorded(name, begin)) each(Joined{name}, AttributeValue{AttributeKind::text, 0, text});
     };
     if (span.has_source()) own("lastbyte.source", span.source_name());
     if (span.failed())
         own("error.type", "_OTHER");
     else if (!span.detail().empty())
         own("lastbyte.detail", span.detail());
-    for (std::size_t i = 0; i < count; ++i) {
-        auto const one = span.attribute(i);
+    for (std::size_t i = begin; i < end; ++i) {
+        auto const one = span.place(i);
         if (!recorded(one.name(), i + 1)) give(each, {one.name()}, value_of(one));
     }
 }
@@ -242,9 +247,9 @@ void span_attributes(SpanView const& span, Each each) {
 template <class SpanView>
 std::uint64_t hidden_attributes(SpanView const& span) noexcept {
     std::uint64_t hidden = 0;
-    for (std::size_t i = 0; i + 1 < span.attribute_count(); ++i)
-        for (std::size_t j = i + 1; j < span.attribute_count(); ++j)
-            if (span.attribute(i).name() == span.attribute(j).name()) {
+    for (std::size_t i = span.note_count(), end = span.place_count(); i + 1 < end; ++i)
+        for (std::size_t j = i + 1; j < end; ++j)
+            if (span.place(i).name() == span.place(j).name()) {
                 ++hidden;
                 break;
             }
