@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Writes lastbyte, or what you name of it, as one header that needs no include path.
+"""Writes lastbyte, or what you name of it, as one header that needs no include path, or as a C++20 module.
 
     python3 include/single_header.py > lastbyte.hpp                          # lastbyte/lastbyte.hpp: core and body
     python3 include/single_header.py lastbyte/encode/otlp.hpp -o otlp.hpp    # these headers, and what they include
     python3 include/single_header.py --all -o lastbyte_all.hpp               # everything but the adapters
+    python3 include/single_header.py --all --module -o lastbyte.cppm         # for `import lastbyte;`
 
 The same headers give the same bytes, on any machine and at any time. A program includes one such file in place of the
-folder: two in one translation unit define everything twice.
+folder, or imports it: two in one translation unit define everything twice. In another translation unit of the same program
+the folder may be included, for a module's names are those of the headers.
 """
 import argparse
 import re
@@ -16,6 +18,7 @@ from pathlib import Path
 INCLUDE_DIR = Path(__file__).resolve().parent
 OWN = re.compile(r"^ *# *include *[<\"](lastbyte/[^>\"]+)[>\"]")
 FOREIGN = re.compile(r"^ *# *include *(<[^>]+>)")
+GUARDED = re.compile(r"^ *# *include *(<[^>]+>)\n", re.MULTILINE)  # what split() leaves: under a condition
 OPENS, CLOSES = re.compile(r"^ *# *if"), re.compile(r"^ *# *endif")
 
 
@@ -55,9 +58,20 @@ def split(name):
     return foreign, re.sub(r"\n{3,}", "\n\n", "\n".join(kept).strip("\n")) + "\n"
 
 
-def single_header(roots, title):
+def as_module(includes, text):
+    """What precedes a module's name, and what stands in it: an include within would put a foreign header's names into it."""
+    guarded = sorted(set(GUARDED.findall(text)) - includes)
+    before = includes_of(includes) + "".join(f"#if __has_include({each})\n#include {each}\n#endif\n" for each in guarded)
+    return f"module;\n\n{before}\nexport module lastbyte;\n\nexport extern \"C++\" {{\n\n{GUARDED.sub('', text)}\n}}\n"
+
+
+def includes_of(names):
+    return "".join(f"#include {each}\n" for each in sorted(names))
+
+
+def single_file(roots, title, module):
     version = re.search(r"^ *version: '([^']+)'", beside_include("meson.build"), re.MULTILINE).group(1)
-    head = [f"// lastbyte {version} as one header: {title}.",
+    head = [f"// lastbyte {version} as one {'module' if module else 'header'}: {title}.",
             "// Made by include/single_header.py; change the headers that it is made of.", "//"]
     head += [f"// {line}".rstrip() for line in beside_include("LICENSE").splitlines()]
     foreign, parts = set(), []
@@ -65,8 +79,9 @@ def single_header(roots, title):
         includes, text = split(name)
         foreign.update(includes)
         parts.append(f"// {name} {'-' * (116 - len(name))}\n{text}")
-    includes = "".join(f"#include {each}\n" for each in sorted(foreign))
-    return "\n".join(head) + f"\n#pragma once\n\n{includes}\n" + "\n".join(parts)
+    text = "\n".join(parts)
+    body = as_module(foreign, text) if module else f"#pragma once\n\n{includes_of(foreign)}\n{text}"
+    return "\n".join(head) + f"\n\n{body}"
 
 
 def beside_include(name):
@@ -80,13 +95,14 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("headers", nargs="*", default=["lastbyte/lastbyte.hpp"], metavar="lastbyte/….hpp")
     arguments.add_argument("--all", action="store_true", help="every header but the adapters, which need foreign libraries")
+    arguments.add_argument("--module", action="store_true", help="the module `lastbyte`: clang 19 takes it")
     arguments.add_argument("-o", "--output", type=Path, help="the file to write, instead of the standard output")
     options = arguments.parse_args()
     headers, title = options.headers, ", ".join(options.headers)
     if options.all:
         names = sorted(path.relative_to(INCLUDE_DIR).as_posix() for path in INCLUDE_DIR.glob("lastbyte/**/*.hpp"))
         headers, title = [name for name in names if not name.startswith("lastbyte/adapt/")], "everything but the adapters"
-    text = single_header(headers, title).encode()
+    text = single_file(headers, title, options.module).encode()
     if options.output:
         options.output.write_bytes(text)
     else:

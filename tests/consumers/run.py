@@ -214,6 +214,22 @@ class SingleHeader:
         status, output = run([program])
         return (f"ended with status {status}" if status else ""), output
 
+    def module(self, compiler, source, scratch):
+        """The module's text, without its three lines, is a header that gives the same program; and it includes nothing."""
+        folder = Path(scratch, "module")
+        folder.mkdir()
+        status, text = run([sys.executable, self.root / "include" / "single_header.py", "--module"])
+        if status or text.count('\nexport extern "C++" {\n') != 1:
+            return "it was not written", text[-500:]
+        before, interface = text.split("\nexport module lastbyte;\n")
+        if included := re.findall(r"^ *# *include.*$", interface, re.MULTILINE):
+            return "an include in the module puts foreign names into it", "\n".join(included)
+        (folder / "lastbyte").mkdir()
+        (folder / "lastbyte" / "lastbyte.hpp").write_text("#pragma once\n" + before.replace("\nmodule;\n", "\n")
+                                                          + interface.replace("\nexport extern", "\nextern"))
+        self.include = folder
+        return self.same_program(compiler, source, scratch)
+
     def named(self):
         """A header that is asked for by its name stands for itself; a wrong name is refused."""
         status, text = run([sys.executable, self.root / "include" / "single_header.py", "lastbyte/telemetry/histogram.hpp"])
@@ -255,6 +271,8 @@ def main():
             checks.append((f"{what} is the same each time", single.deterministic, (copy,)))
             checks.append((f"{what} is whole", single.whole, ()))
         checks.append(("a single header of named ones", core.named, ()))
+        module = SingleHeader(scratch, root, "--module").module
+        checks.append(("the module", module, (compilers[0], readme.program, scratch)))
         for compiler in compilers:
             checks.append((f"lastbyte.hpp gives {compiler.kind} the same program", core.same_program,
                            (compiler, readme.program, scratch)))

@@ -136,6 +136,36 @@ def unity(compiler, include, scratch):
     return counted(status, output), output
 
 
+def module(compiler, include, scratch):
+    """smoke.cpp, and border/ with a main.cpp that meets the other two files' headers, where `import lastbyte;` is all."""
+    interface, compiled = Path(scratch, "lastbyte.cppm"), Path(scratch, "lastbyte.pcm")
+    status, output = run([sys.executable, include / "single_header.py", "--all", "--module", "-o", interface])
+    if status == 0:
+        status, output = compiler.run("-O1", *WARNINGS, "--precompile", interface, "-o", compiled)
+    if status:
+        return "there is no module", output
+    border_parts = ("border/server.cpp", "border/tool.cpp"), "border/border.hpp", "border/main.cpp"
+    for others, *parts in (((), "smoke.cpp"), border_parts):
+        text = "".join((HERE / part).read_text() for part in parts)
+        source, program = Path(scratch, "imports.cpp"), Path(scratch, "imports")
+        source.write_text("import lastbyte;\n"
+                          + re.sub(r'^#(include (<lastbyte/|"border).*|pragma once)$', "", text, flags=re.MULTILINE))
+        objects = [compiled]
+        for other in others:
+            objects.append(Path(scratch, f"{Path(other).stem}.o"))
+            status, output = compiler.run("-I", include, "-O1", *WARNINGS, "-c", HERE / other, "-o", objects[-1])
+            if status:
+                return f"{other} does not compile", output
+        status, output = compiler.run("-O1", *WARNINGS, f"-fmodule-file=lastbyte={compiled}", source, *objects,
+                                      "-o", program)
+        if status:
+            return f"{parts[-1]} does not compile or link", output
+        status, output = run([program])
+        if problem := counted(status, output):
+            return f"{parts[-1]} {problem}", output
+    return "", ""
+
+
 def main():
     arguments = driver_arguments(__doc__)
     arguments.add_argument("--everywhere", action="store_true", help="also what takes hundreds of megabytes to install")
@@ -165,6 +195,11 @@ def main():
             else:
                 report.skip("musl", "there is no musl-gcc (apt-get install musl-tools)")
             checks.append(("one translation unit, g++", unity, (of_kind["g++"], include, scratch)))
+        if options.everywhere:
+            if shutil.which("clang++-19"):
+                checks.append(("a module, clang++-19", module, (identify(["clang++-19"]), include, scratch)))
+            else:
+                report.skip("a module", "there is no clang++-19 (apt-get install clang-19)")
         for compiler in compilers:
             checks.append((f"across shared libraries, {compiler.kind}", border, (compiler, include, scratch)))
         print("with", ", ".join(compiler.version for compiler in compilers))
