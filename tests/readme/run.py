@@ -9,6 +9,7 @@ A comment before a block says what it is:
     <!-- refusal -->           what the compiler says first when the program's commented-out line is let in
     <!-- declarations -->      compiled at namespace scope, before all statements
     <!-- statements -->        compiled as the body of a function of its own, and run
+    <!-- library: NAME -->     compiled behind its own includes, each in a namespace; skipped where NAME's headers are not
     <!-- command: NAME -->     a shell line: `tests` must be what .ci/run calls, `main job` must compile as it stands
     <!-- consumer: NAME -->    a way into another project, which tests/consumers runs
     <!-- sql: NAME -->         a dashboard, which tests/interop asks of that engine
@@ -32,6 +33,7 @@ FIXTURE = """lastbyte::Tracer<Telemetry> tracer, head_tracer, stop_tracer, copy_
 std::stop_token stop_token;
 auto const on_done = [](lastbyte::Reading<Telemetry> const&) {};
 """
+INCLUDE = re.compile(r"^#include <(.*?)>\n", re.MULTILINE)
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 LINK_OR_ANCHOR = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -98,6 +100,35 @@ def check_refusal(report, compiler, blocks, include, scratch):
                      "" if status and " ".join(said.split()) in first else "the compiler says something else", output)
 
 
+def is_there(compiler, include, headers):
+    """Whether this machine has these headers, and what those of ours include."""
+    ours = [include / header for header in headers if (include / header).is_file()]
+    needs = {*headers, *(each for path in ours for each in INCLUDE.findall(path.read_text()))}
+    probe = "".join(f"#if !__has_include(<{each}>)\n#error\n#endif\n" for each in needs)
+    return compiler.run("-I", include, "-E", "-x", "c++", "-", stdin=probe)[0] == 0
+
+
+def check_libraries(report, compiler, blocks, include, scratch):
+    """As one translation unit: the compiler reads what they share once."""
+    top, parts = [f'#include "{HERE / "fixture.hpp"}"\n'], []
+    for kind, library, _, code, line in blocks:
+        if kind != "library":
+            continue
+        headers = INCLUDE.findall(code)
+        if not is_there(compiler, include, headers):
+            report.skip(f"the block in line {line}, {compiler.kind}", f"there is no {library} on this machine")
+            continue
+        rest = INCLUDE.sub("\n", code)
+        top += [f"#include <{header}>\n" for header in headers]
+        parts.append(f'namespace line{line} {{\n#line {line} "README.md"\n{rest}}}\n')
+    if not parts:
+        return
+    source = Path(scratch, "libraries.cpp")
+    source.write_text("".join(top + parts))
+    status, output = compiler.run("-I", include, *WARNINGS, *FORGIVEN, "-fsyntax-only", source)
+    report.check(f"{len(parts)} blocks for libraries, {compiler.kind}", "do not compile" if status else "", output)
+
+
 def check_commands(report, compiler, root, blocks, scratch):
     commands = {argument: code.strip() for kind, argument, _, code, _ in blocks if kind == "command"}
     report.check("the commands", "" if set(commands) == {"main job", "tests"} else f"they are {sorted(commands)}")
@@ -142,6 +173,7 @@ def main():
         for compiler in compilers:
             check_programs(report, compiler, root, blocks, root / "include", scratch)
             check_refusal(report, compiler, blocks, root / "include", scratch)
+            check_libraries(report, compiler, blocks, root / "include", scratch)
             problem, output = compile_and_run(compiler, source, root / "include", scratch, [*WARNINGS, *FORGIVEN])
             report.check(f"declarations and statements, {compiler.kind}", problem, output)
         check_commands(report, compilers[0], root, blocks, scratch)

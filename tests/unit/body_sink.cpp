@@ -4,6 +4,8 @@
 
 #include "every_shape.hpp"
 
+#include <stop_token>
+
 using lastbyte::Outcome;
 using namespace shapes;
 
@@ -147,6 +149,45 @@ TEST_CASE("a content provider that returns false has failed, unless its sink had
         CHECK(seen.outcome == (refused ? Outcome::aborted : Outcome::producer_error));
         CHECK(seen.bytes == (refused ? 4 : 8));
     }
+}
+
+TEST_CASE("a producer that gives up with false has failed, unless somebody said why") {
+    struct Case {
+        Outcome noted;
+        bool calls_off;
+        Outcome seen;
+    };
+    for (auto const& given : {
+             Case{Outcome::complete, false, Outcome::producer_error},  // nothing that can be told
+             Case{Outcome::timed_out, false, Outcome::timed_out},
+             Case{Outcome::cancelled, false, Outcome::cancelled},
+             Case{Outcome::complete, true, Outcome::cancelled},
+             Case{Outcome::shutdown, true, Outcome::shutdown},
+         })
+        for (bool const pushes : {false, true}) {
+            Seen seen;
+            Sink sink;
+            std::stop_source stop;
+            lastbyte::Tracer<Docs> tracer;
+            auto give_up = [&](auto& to) {
+                to.write("text", 4u);
+                tracer.note_end(given.noted);
+                if (given.calls_off) stop.request_stop();
+                return false;
+            };
+            auto provide = [&](std::size_t, std::size_t, auto& to) { return give_up(to); };
+            auto const until = lastbyte::cancelled_by(stop.get_token());
+            if (pushes) {
+                auto body = lastbyte::defer_until_consumed(tracer.body(std::move(give_up), until), Note<Docs>{&seen});
+                CHECK_FALSE(body(sink));
+            } else {
+                auto body = lastbyte::defer_until_consumed(tracer.body(std::move(provide), until), Note<Docs>{&seen});
+                CHECK_FALSE(body(std::size_t{0}, std::size_t{8}, sink));
+            }
+            CHECK(seen.calls == 1);
+            CHECK(seen.outcome == given.seen);
+            CHECK(seen.bytes == 4);
+        }
 }
 
 TEST_CASE("a server that stops asking after a refusal has left, and one that goes on has not") {

@@ -64,8 +64,7 @@ public:
         requires std::is_nothrow_move_constructible_v<Hook>
     {
         if (this == &other) return *this;
-        stream_.release();
-        hook_.drop();
+        let_go();
         stream_.take(other.stream_);
         hook_.~Hook();
         ::new (static_cast<void*>(&hook_)) Hook(std::move(other.hook_));
@@ -79,8 +78,7 @@ public:
     void told_by_server(Outcome why) noexcept {
         if (hook_.over()) return;
         if (can_be_told(why)) hook_.settle(why);
-        stream_.release();
-        hook_.drop();
+        let_go();
     }
 
     // The stream's own. Once the stream has been let go of, what their types are by default: a size is 0 then.
@@ -111,6 +109,12 @@ public:
     }
 
 protected:
+    /// The body is over, and nothing points into the stream any more: what nobody has settled is for the hook to name.
+    void let_go() noexcept {
+        stream_.release();
+        hook_.drop();
+    }
+
     Hook hook_;
     Held<Stream> stream_;
 

@@ -65,7 +65,7 @@ private:
         hook.pulled();
         Counting<Sink> counting{sink, hook};
         auto const call = [&]() noexcept(quiet) -> Result { return stream.get()(range..., counting); };
-        // An exception after a refused write is the consumer's doing: that is for `drop` to name.
+        // An exception after a refused write is the consumer's doing: that is for the hook to name.
         auto const told = [&]() noexcept(quiet) -> Result {
 #if defined(__cpp_exceptions)
             if constexpr (!quiet) {
@@ -73,8 +73,7 @@ private:
                     return call();
                 } catch (...) {
                     if (!counting.refused()) hook.settle(Outcome::producer_error);
-                    stream.release();
-                    hook.drop();
+                    this->let_go();
                     throw;
                 }
             } else
@@ -91,15 +90,14 @@ private:
         }
     }
 
-    /// What one call has shown. After a refused write, the end is the consumer's doing, and for `drop` to name; without
-    /// one, a false result is the producer's failing.
+    /// What one call has shown. After a refused write, the end is the consumer's doing, and for the hook to name; without
+    /// one, a false result is the producer's failing, unless it said why.
     template <class Sink>
     void after(Sink const& counting, bool whole, bool result) noexcept {
         auto& hook = this->hook_;
         if (!whole && result && !counting.said_done()) return;
-        if (!counting.refused()) result || counting.said_done() ? hook.ended() : hook.settle(Outcome::producer_error);
-        this->stream_.release();
-        hook.drop();
+        if (!counting.refused()) result || counting.said_done() ? hook.ended() : hook.gave_up();
+        this->let_go();
     }
 };
 
