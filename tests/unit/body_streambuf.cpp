@@ -277,6 +277,17 @@ TEST_CASE("a stream buffer that is over, or was moved from, is at its end and kn
     CHECK(seen.calls == 1);
 }
 
+TEST_CASE("a stream buffer whose server has left in its middle gives no more of its text") {
+    Seen seen;
+    auto body = lastbyte::defer_until_consumed(std::stringbuf{"text"}, NotePlain{&seen});
+    char to[2];
+    CHECK(body.sgetn(to, 1) == 1);
+    CHECK(body.sgetn(to, 1) == 1);
+    body.told_by_server(Outcome::aborted);
+    CHECK(body.sgetn(to, 2) == 0);
+    CHECK(seen.bytes == 2);
+}
+
 TEST_CASE("a buffer that somebody else owns stays open and at its place") {
     std::stringbuf buffer{"text and more"};
     Seen seen;

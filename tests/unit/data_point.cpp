@@ -211,6 +211,26 @@ TEST_CASE("bytes that are no UTF-8 become U+FFFD where they are set, one each, a
     CHECK(point.drops().total() == 1);
 }
 
+TEST_CASE("a text of any length is kept byte by byte, and a byte that is no UTF-8 is found wherever it stands") {
+    for (std::size_t size = 0; size <= 70; ++size) {
+        std::string text;
+        for (std::size_t i = 0; i < size; ++i) text += static_cast<char>('!' + i);
+        Plain::Point point;
+        point.set<"more">("before");
+        point.set<"text">(text);
+        CHECK(point.get<"text">() == text);
+        CHECK(point.get<"more">() == "before");
+        CHECK(point.drops().total() == 0);
+        for (std::size_t bad = 0; bad < size; ++bad) {
+            auto broken = text;
+            broken[bad] = '\x80';
+            Plain::Point repaired;
+            repaired.set<"text">(broken);
+            CHECK(repaired.get<"text">() == broken.replace(bad, 1, "\ufffd"));
+        }
+    }
+}
+
 TEST_CASE("the store's bound holds for a text as it is repaired, and so does the index's") {
     Plain::Point point;
     point.set<"text">(std::string(16 * 1024, '\xff'));
@@ -351,6 +371,7 @@ TEST_CASE("neither making nor copying a point touches the bytes that are not in 
     alignas(Plain::Point) static unsigned char memory[2][sizeof(Plain::Point)];
     std::memset(memory[0], 0xee, sizeof memory[0]);
     std::memset(memory[1], 0x11, sizeof memory[1]);
+    __asm__ volatile("" : : "r"(memory) : "memory");  // what is there before an object begins is dead to the compiler
     auto* point = new (memory[0]) Plain::Point;
     point->set<"text">("hello");
     auto* copy = new (memory[1]) Plain::Point{*point};

@@ -76,7 +76,11 @@ private:
 
 namespace detail {
 
-/// What the body counts. 56 bytes; belongs to one body and moves with it.
+/// What the body counts. 64 bytes; belongs to one body and moves with it.
+///
+/// A body flows while its next chunk may be like the last one: the producer has run, the first byte has left, and neither
+/// the announced end nor anything else that has to be looked at is near. `room_` is then how many bytes may leave before
+/// there is, and otherwise 0, so that one comparison with it tells a usual chunk from all others.
 class Meter {
 public:
     static constexpr std::uint64_t unsized = ~std::uint64_t{0};
@@ -90,12 +94,20 @@ public:
     /// The bytes to come are handed over in one piece, and nobody sees them leave: the length settles nothing yet.
     void presume() noexcept { presumed_ = true; }
 
+    [[nodiscard]] bool flows() const noexcept { return room_ != 0; }
+    /// The next chunk is to be looked at.
+    void halt() noexcept {
+        bytes_and_room_ -= room_;
+        room_ = 0;
+    }
+    /// A copy of this one counts from now on, or nothing does.
+    void leave() noexcept { room_ = 0; }
+
     /// A chunk left the wrapper that is neither empty nor the first nor the last announced one; false, and nothing done,
-    /// when it is.
+    /// when it is, or when the body doesn't flow.
     [[gnu::always_inline]] bool took_another(std::size_t size) noexcept {
-        std::uint64_t const bytes = bytes_ + size;
-        if (size == 0 || bytes_ == 0 || bytes >= length_) [[unlikely]] return false;
-        bytes_ = bytes;
+        if (std::uint64_t{size} - 1 >= room_) [[unlikely]] return false;
+        room_ -= size;
         ++chunks_;
         return true;
     }
@@ -103,18 +115,20 @@ public:
     template <class Clock>
     void took(std::size_t size) noexcept {
         if (size == 0) return;
-        if (bytes_ == 0) first_byte_ = Clock::now();
-        bytes_ += size;
+        std::uint64_t const before = bytes(), now = before + size;
+        if (before == 0) first_byte_ = Clock::now();
         ++chunks_;
-        if (bytes_ >= length_) reached<Clock>();
+        room_ = started_ && now < length_ ? length_ - 1 - now : 0;
+        bytes_and_room_ = now + room_;
+        if (now >= length_) reached<Clock>();
     }
     /// The producer said that there is no more.
     template <class Clock>
     void ended() noexcept {
         bool const sized = length_ != unsized;
-        settle<Clock>(sized && bytes_ < length_   ? Outcome::truncated
-                      : sized && bytes_ > length_ ? Outcome::overrun
-                                                  : Outcome::complete);
+        settle<Clock>(sized && bytes() < length_   ? Outcome::truncated
+                      : sized && bytes() > length_ ? Outcome::overrun
+                                                   : Outcome::complete);
     }
     /// Decides the outcome unless that has been done.
     template <class Clock>
@@ -131,13 +145,16 @@ private:
     template <class Clock>
     void reached() noexcept {
         if (presumed_ && !(settled_ && outcome_ == Outcome::complete)) return;
-        if (bytes_ == length_) return settle<Clock>(Outcome::complete);
+        if (bytes() == length_) return settle<Clock>(Outcome::complete);
         if (settled_ && outcome_ != Outcome::complete && outcome_ != Outcome::no_body) return;
         settled_ = false;
         settle<Clock>(Outcome::overrun);
     }
 
-    std::uint64_t bytes_ = 0;
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_and_room_ - room_; }
+
+    std::uint64_t bytes_and_room_ = 0;  // the bytes that have left, and the room for others
+    std::uint64_t room_ = 0;
     std::uint64_t length_;
     std::uint64_t chunks_ = 0;
     std::uint64_t start_;
@@ -156,10 +173,10 @@ class HandOver {
     friend class lastbyte::ConsumptionHook;
 
     HandOver(Meter const& meter, ClockRate rate) noexcept : facts_(this) {
-        facts_.bytes_ = meter.bytes_;
+        facts_.bytes_ = meter.bytes();
         facts_.chunks_ = meter.chunks_;
         facts_.duration_ns_ = rate.ns(meter.end_ - meter.start_);
-        facts_.first_byte_ns_ = meter.bytes_ == 0 ? facts_.duration_ns_ : rate.ns(meter.first_byte_ - meter.start_);
+        facts_.first_byte_ns_ = meter.bytes() == 0 ? facts_.duration_ns_ : rate.ns(meter.first_byte_ - meter.start_);
         facts_.outcome_ = meter.outcome_;
     }
 

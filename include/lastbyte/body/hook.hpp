@@ -40,27 +40,34 @@ public:
           fn_(std::move(other.fn_)),
           cancel_(std::move(other.cancel_)),
           subject_(std::move(other.subject_)),
-          armed_(std::exchange(other.armed_, false)) {}
+          armed_(std::exchange(other.armed_, false)) {
+        other.meter_.leave();
+    }
     ConsumptionHook& operator=(ConsumptionHook&&) = delete;
     ~ConsumptionHook() { drop(); }
 
     /// Nothing is left to report: the callback ran, or the body was moved from.
-    [[nodiscard]] bool over() const noexcept { return !armed_; }
+    [[nodiscard]] bool over() const noexcept { return !meter_.flows() && !armed_; }
     [[nodiscard]] detail::Meter const& meter() const noexcept { return meter_; }
 
     /// The producer is about to run.
     [[gnu::always_inline]] void pulled() noexcept {
-        if (meter_.started()) [[likely]] return;
+        if (meter_.flows()) [[likely]] return;
+        if (meter_.started()) return;
         meter_.start();
         subject_.producing();
     }
-    /// A chunk is on its way to the consumer. Two additions and four comparisons; the first and the last one, which also
-    /// read the clock, are counted out of line.
+    /// A chunk is on its way to the consumer. Two additions and a comparison; the first and the last one, which also read
+    /// the clock, are counted out of line.
     [[gnu::always_inline]] void took(std::size_t size) noexcept {
         if (!took_another(size)) [[unlikely]] took_first_or_last(size);
     }
     /// The same for a chunk that is neither; false, and nothing done, when it is one of these.
-    [[gnu::always_inline]] bool took_another(std::size_t size) noexcept { return armed_ && meter_.took_another(size); }
+    [[gnu::always_inline]] bool took_another(std::size_t size) noexcept { return meter_.took_another(size); }
+    /// Nothing is to be looked at before the next call into the producer: it isn't the first, and the body is not over.
+    [[nodiscard]] bool flows() const noexcept { return meter_.flows(); }
+    /// The next chunk is to be looked at: took_another() refuses it.
+    void halt() noexcept { meter_.halt(); }
     /// The producer said that there is no more.
     void ended() noexcept { meter_.template ended<Clock>(); }
     /// The wrapper saw the body end in this way.
@@ -76,6 +83,7 @@ public:
     void fire() noexcept {
         if (!std::exchange(armed_, false)) return;
         detail::Meter const meter = meter_;
+        meter_.leave();
         Subject const subject = std::move(subject_);
 #if defined(__cpp_exceptions)
         try {
@@ -97,14 +105,18 @@ public:
     /// Calls into the producer. An exception settles the outcome and goes on.
     template <class Call>
     [[gnu::always_inline]] decltype(auto) watch(Call&& call) noexcept(noexcept(call())) {
+        return watch(call, [this]() noexcept { settle(Outcome::producer_error); });
+    }
+    /// The same for a shape that does something else about an exception.
+    template <class Call, class Thrown>
+    [[gnu::always_inline]] decltype(auto) watch(Call&& call, Thrown thrown) noexcept(noexcept(call())) {
         pulled();
-        return or_else(call, [this]() noexcept { settle(Outcome::producer_error); });
+        return or_else(call, thrown);
     }
     /// The same for a producer into which nothing else points: an exception also lets go of it and runs the callback.
     template <class Held, class Call>
     [[gnu::always_inline]] decltype(auto) guard(Held& stream, Call&& call) noexcept(noexcept(call())) {
-        pulled();
-        return or_else(call, [this, &stream]() noexcept { producer_threw(stream); });
+        return watch(call, [this, &stream]() noexcept { producer_threw(stream); });
     }
 
 private:

@@ -38,6 +38,44 @@ constexpr bool is_finite(double number) noexcept {
     return (std::bit_cast<std::uint64_t>(number) & exponent) != exponent;
 }
 
+/// A text of 4 to 32 bytes that is all ASCII, in words that overlap: as nearly every text of a row is, without a call of
+/// memmove. False, and nothing done, for another. `to` may lie inside the text.
+[[gnu::always_inline]] inline bool copy_short_ascii(char* to, std::string_view text) noexcept {
+    constexpr std::uint64_t high = 0x8080'8080'8080'8080;
+    auto const load = [&](auto word, std::size_t at) noexcept {
+        std::memcpy(&word, text.data() + at, sizeof word);
+        return word;
+    };
+    auto const store = [&](std::size_t at, auto word) noexcept { std::memcpy(to + at, &word, sizeof word); };
+    std::size_t const size = text.size();
+    if (size < 4 || size > 32) [[unlikely]]
+        return false;
+    if (size < 8) {
+        auto const first = load(std::uint32_t{}, 0), last = load(std::uint32_t{}, size - 4);
+        if (((first | last) & high) != 0) [[unlikely]]
+            return false;
+        store(0, first);
+        store(size - 4, last);
+        return true;
+    }
+    auto const first = load(std::uint64_t{}, 0), last = load(std::uint64_t{}, size - 8);
+    if (size <= 16) {
+        if (((first | last) & high) != 0) [[unlikely]]
+            return false;
+        store(0, first);
+        store(size - 8, last);
+        return true;
+    }
+    auto const second = load(std::uint64_t{}, 8), third = load(std::uint64_t{}, size - 16);
+    if (((first | second | third | last) & high) != 0) [[unlikely]]
+        return false;
+    store(0, first);
+    store(8, second);
+    store(size - 16, third);
+    store(size - 8, last);
+    return true;
+}
+
 /// Eight bytes at a time; the last ones are looked at in a word that overlaps.
 inline bool is_ascii(std::string_view text) noexcept {
     constexpr std::uint64_t high = 0x8080'8080'8080'8080;
@@ -88,19 +126,14 @@ public:
     /// Keeps what fits while all texts together stay within `most` bytes. The text may be (a part of) one in here.
     void put(std::size_t slot, std::string_view text, std::size_t most) noexcept {
         Span& span = spans_[slot];
-        if (span.length != 0) [[unlikely]] {
-            if (std::size_t const at = offset_of(text); at - span.begin < span.length)
-                return narrow(span, at, text.size());
-            text = give_up(span, text);
-        }
-        std::size_t const room = most > used_ ? most - used_ : 0;
         std::uint32_t const begin = used_;
-        bool const as_it_is = text.size() <= room && is_utf8(text);
-        if (as_it_is) [[likely]]
-            keep(text);
-        else
-            keep_what_fits(text, room);
-        span = {begin, used_ - begin};
+        if (span.length == 0 && begin <= most && text.size() <= most - begin && copy_short_ascii(bytes_ + begin, text))
+            [[likely]] {
+            span = {begin, static_cast<std::uint32_t>(text.size())};
+            used_ = begin + span.length;
+        } else {
+            put_any(span, text, most);
+        }
     }
 
     void put(std::size_t slot, double number) noexcept {
@@ -116,6 +149,21 @@ private:
     struct Span {
         std::uint32_t begin = 0, length = 0;
     };
+
+    [[gnu::noinline]] void put_any(Span& span, std::string_view text, std::size_t most) noexcept {
+        if (span.length != 0) {
+            if (std::size_t const at = offset_of(text); at - span.begin < span.length)
+                return narrow(span, at, text.size());
+            text = give_up(span, text);
+        }
+        std::size_t const room = most > used_ ? most - used_ : 0;
+        std::uint32_t const begin = used_;
+        if (text.size() <= room && is_utf8(text))
+            keep(text);
+        else
+            keep_what_fits(text, room);
+        span = {begin, used_ - begin};
+    }
 
     /// Where a text lies in these bytes; far behind their end when it doesn't.
     [[nodiscard]] std::size_t offset_of(std::string_view text) const noexcept {
