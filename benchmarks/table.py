@@ -28,7 +28,10 @@ that run one after the other have no moment in common; --json has the medians.
 """
 PEERS_NOTE = """
 event span: OpenTelemetry's span with an integer and an event, recorded. wide span: its span of ten attributes, exported.
-allocations: operator new, for one exported request. CPU: a processor's share at 10,000 event spans a second."""
+allocations: operator new, for one exported request. CPU: a processor's share at 10,000 event spans a second.
+spans/s: wide spans, thousands a second of wall time, by one thread that shares its processor with the peer's own threads,
+and by one thread on each of {processors} processors, in sum. They come in bursts of up to 4,096 a thread; time ends when
+each burst is exported, and the quickest burst counts. --json has the whole second's figure too."""
 README_NOTE = """Medians on one core. The third column compares with as many floors as the row has spans (9 for a request),
 measured in the same moment."""
 
@@ -119,6 +122,7 @@ def print_peers(entries, missing):
     own = by_peer.get("lastbyte", {})
     columns = ["request recorded", "request recorded and exported", "span with an integer and an event recorded",
                "span with ten attributes recorded and exported"]
+    throughputs = ["throughput on one processor", "throughput on all processors"]
     rows = []
     for peer, found in by_peer.items():
         row = [peer]
@@ -129,16 +133,24 @@ def print_peers(entries, missing):
             times = found[column]["ns_min"] / own[column]["ns_min"] if column in own and peer != "lastbyte" else None
             row.append(number(found[column]["ns_min"], 0) + ("" if times is None else f" ({times:.2g} ×)"))
         row.append(number(found.get(columns[1], {}).get("allocations"), 1))
+        for column in throughputs:
+            best, ours = (of.get(column, {}).get("spans_per_second_at_best") for of in (found, own))
+            times = "" if not ours or not best or peer == "lastbyte" else f" ({best / ours:.2g} ×)"
+            row.append(f"{best / 1000:,.0f}k{times}" if best else "")
         paced = found.get("paced")
         row.append(f"{100 * paced['cpu_average']:.2f} / {100 * paced['cpu_peak']:.2f}" if paced else "")
         row.append(f"{paced['heap_bytes'] / 1024:,.0f}" if paced else "")
         rows.append(row)
     print(PEERS_HEAD)
-    print_rows(("peer", "recorded", "exported", "event span", "wide span", "allocations", "CPU %, peak", "heap KiB"), rows)
-    print(PEERS_NOTE)
+    print_rows(("peer", "recorded", "exported", "event span", "wide span", "allocations", "spans/s, one core", "all cores",
+                "CPU %, peak", "heap KiB"), rows)
+    processors = max((entry.get("threads", 1) for entry in entries), default=1)
+    print(PEERS_NOTE.format(processors=processors))
     for peer, found in by_peer.items():
         but = next((entry["but"] for key, entry in found.items() if key != "setup" and entry.get("but")), "")
-        print(f"  {peer}: {found['setup']}{'; ' + but if but else ''}")
+        lost = max((found.get(column, {}).get("lost", 0) for column in throughputs), default=0)
+        but += f"; lost {100 * lost:.1f} % of the spans of its throughput" if lost > 0.005 else ""
+        print(f"  {peer}: {found['setup']}{'; ' + but.removeprefix('; ') if but else ''}")
     for peer in missing:
         print(f"  {peer}: not found on this machine, not measured")
 

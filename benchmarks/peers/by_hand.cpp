@@ -144,6 +144,7 @@ Peer const peer{
     .event_span = event_span,
     .exported_event_span = nullptr,
     .wide_span = wide_span,
+    .hand_over = nullptr,
     .flush = flush,
     .end = [] {},
 };

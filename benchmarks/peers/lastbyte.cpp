@@ -1,7 +1,8 @@
 // lastbyte itself, doing what the peers do.
 //
-// A request that is exported is encoded in its callback, as OTLP/protobuf, into a batch; a flush hands that to a
-// pipeline, whose worker drops it. A span's event is a record of no duration: spans have no events here.
+// A request that is exported is encoded in its callback, as OTLP/protobuf, into its thread's batch; a full one goes to
+// a pipeline that all threads share, whose worker drops it. A span's event is a record of no duration: spans have no
+// events here. A span by itself is the only child of a request without a body, and both are exported.
 #include <lastbyte/encode/otlp.hpp>
 #include <lastbyte/lastbyte.hpp>
 #include <lastbyte/pipeline/worker.hpp>
@@ -21,15 +22,17 @@ using benchmarks::Source, benchmarks::Telemetry;
 using benchmarks::Wide;
 static_assert(Wide::max_attributes == peers::wide_attributes);
 
-/// What the process has encoded and not yet sent. A thread that exports would have one for itself.
+/// What this thread has encoded and not yet handed over.
 lastbyte::OtlpBatch& batch() {
-    static lastbyte::OtlpBatch traces{lastbyte::Resource{"0123456789"}};
+    static thread_local lastbyte::OtlpBatch traces{lastbyte::Resource{
+        peers::service_name,
+        {{"service.version", peers::service_name}, {"service.instance.id", peers::service_instance}}}};
     return traces;
 }
 
-/// What sends it, in a thread of its own.
+/// What sends it, in a thread of its own. Who finds no room waits for it, so that nothing is lost.
 struct Exporter {
-    lastbyte::Pipeline<> pipeline;
+    lastbyte::Pipeline<lastbyte::BlockUpTo<lastbyte::milliseconds(20'000)>> pipeline;
     lastbyte::Worker<void (*)(std::string_view)> worker{
         pipeline, {}, [](std::string_view bytes) { peers::drop(bytes.data(), bytes.size()); }};
 };
@@ -148,6 +151,7 @@ Peer const peer{
     .event_span = event_span<false>,
     .exported_event_span = event_span<true>,
     .wide_span = wide_span,
+    .hand_over = hand_over,
     .flush = flush,
     .end = [] { exporter.reset(); },
 };

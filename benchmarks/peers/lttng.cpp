@@ -13,13 +13,11 @@
 
 namespace {
 
-std::uint64_t next_id = 1;
-
 void request() {
-    std::uint64_t const root = next_id++;
+    std::uint64_t const root = peers::next_id();
     lttng_ust_tracepoint(lastbyte_peer, begin, "request", root, 0);
     for (int i = 1; i < peers::spans_per_request; ++i) {
-        std::uint64_t const id = next_id++;
+        std::uint64_t const id = peers::next_id();
         lttng_ust_tracepoint(lastbyte_peer, begin, "index", id, root);
         lttng_ust_tracepoint(lastbyte_peer, end, id, peers::rows, peers::shard);
     }
@@ -28,14 +26,14 @@ void request() {
 }
 
 void event_span() {
-    std::uint64_t const id = next_id++;
+    std::uint64_t const id = peers::next_id();
     lttng_ust_tracepoint(lastbyte_peer, begin, "index", id, 0);
     lttng_ust_tracepoint(lastbyte_peer, event, id, peers::rows);
     lttng_ust_tracepoint(lastbyte_peer, request_end, id, 0, "complete");
 }
 
 void wide_span() {
-    std::uint64_t const id = next_id++;
+    std::uint64_t const id = peers::next_id();
     auto const* value = peers::wide_value;
     lttng_ust_tracepoint(lastbyte_peer, begin, "index", id, 0);
     lttng_ust_tracepoint(lastbyte_peer, five, id, value, value, value, value, value);
@@ -58,6 +56,7 @@ Peer const peer{
     .event_span = event_span,
     .exported_event_span = nullptr,
     .wide_span = wide_span,
+    .hand_over = nullptr,
     .flush = [] {},
     .end = [] {},
 };

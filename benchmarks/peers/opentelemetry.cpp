@@ -75,8 +75,10 @@ nostd::shared_ptr<api::Tracer> tracer;
 char const* begin() {
     sdk::BatchSpanProcessorOptions options;
     options.max_queue_size = 65536;  // so that nothing that is measured is dropped
-    auto const resource = opentelemetry::sdk::resource::Resource::Create(
-        {{"service.name", "0123456789"}, {"service.version", "0123456789"}, {"service.instance.id", "0123456789"}});
+    auto const resource =
+        opentelemetry::sdk::resource::Resource::Create({{"service.name", peers::service_name},
+                                                        {"service.version", peers::service_name},
+                                                        {"service.instance.id", peers::service_instance}});
     provider = sdk::TracerProviderFactory::Create(
         sdk::BatchSpanProcessorFactory::Create(std::make_unique<DroppingExporter>(), options), resource,
         sdk::AlwaysOnSamplerFactory::Create());
@@ -134,6 +136,7 @@ Peer const peer{
     .event_span = event_span,
     .exported_event_span = nullptr,
     .wide_span = wide_span,
+    .hand_over = nullptr,
     .flush = [] { provider->ForceFlush(); },
     .end =
         [] {

@@ -17,6 +17,7 @@ std::unique_ptr<perfetto::TracingSession> session;
 char const* begin() {
     perfetto::TracingInitArgs arguments;
     arguments.backends = perfetto::kInProcessBackend;
+    arguments.shmem_size_hint_kb = 16 * 1024;  // events that find it full are lost
     perfetto::Tracing::Initialize(arguments);
     perfetto::TrackEvent::Register();
     perfetto::TraceConfig config;
@@ -52,8 +53,11 @@ void wide_span() {
     });
 }
 
+/// A thread's last chunk of the shared memory is committed by that thread.
+void hand_over() { perfetto::TrackEvent::Flush(); }
+
 void flush() {
-    perfetto::TrackEvent::Flush();
+    hand_over();
     session->FlushBlocking();
     std::vector<char> const trace = session->ReadTraceBlocking();
     peers::drop(trace.data(), trace.size());
@@ -70,13 +74,14 @@ namespace peers {
 
 Peer const peer{
     .name = "Perfetto",
-    .setup = "in process, a buffer of 16 MB, read and dropped",
+    .setup = "in process, buffers of 16 MB, read and dropped",
     .begin = begin,
     .request = request,
     .exported_request = nullptr,
     .event_span = event_span,
     .exported_event_span = nullptr,
     .wide_span = wide_span,
+    .hand_over = hand_over,
     .flush = flush,
     .end = end,
 };

@@ -15,7 +15,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 quill::Logger* logger = nullptr;
-std::uint64_t next_id = 1;
 
 long long ns_since(Clock::time_point start) { return std::chrono::nanoseconds(Clock::now() - start).count(); }
 
@@ -29,10 +28,10 @@ char const* begin() {
 
 void request() {
     auto const start = Clock::now();
-    std::uint64_t const root = next_id++;
+    std::uint64_t const root = peers::next_id();
     for (int i = 1; i < peers::spans_per_request; ++i) {
         auto const span_start = Clock::now();
-        std::uint64_t const id = next_id++;
+        std::uint64_t const id = peers::next_id();
         LOG_INFO(logger, "span=index id={:016x} parent={:016x} duration_ns={} rows={} shard={}", id, root,
                  ns_since(span_start), peers::rows, peers::shard);
     }
@@ -43,14 +42,14 @@ void request() {
 
 void event_span() {
     auto const start = Clock::now();
-    std::uint64_t const id = next_id++;
+    std::uint64_t const id = peers::next_id();
     LOG_INFO(logger, "event span={:016x}", id);
     LOG_INFO(logger, "span=index id={:016x} duration_ns={} rows={}", id, ns_since(start), peers::rows);
 }
 
 void wide_span() {
     auto const start = Clock::now();
-    std::uint64_t const id = next_id++;
+    std::uint64_t const id = peers::next_id();
     auto const* value = peers::wide_value;
     LOG_INFO(
         logger,
@@ -73,6 +72,7 @@ Peer const peer{
     .event_span = event_span,
     .exported_event_span = nullptr,
     .wide_span = wide_span,
+    .hand_over = nullptr,
     .flush = [] { logger->flush_log(20'000); },
     .end = [] { quill::Backend::stop(); },
 };

@@ -35,8 +35,7 @@ protected:
 std::shared_ptr<DroppingSink> sink;
 std::shared_ptr<spdlog::details::thread_pool> pool;
 std::shared_ptr<spdlog::async_logger> logger;
-std::uint64_t logged = 0;
-std::uint64_t next_id = 1;
+std::atomic<std::uint64_t> logged{0};
 
 long long ns_since(Clock::time_point start) { return std::chrono::nanoseconds(Clock::now() - start).count(); }
 
@@ -49,25 +48,25 @@ char const* begin() {
 
 void request() {
     auto const start = Clock::now();
-    std::uint64_t const root = next_id++;
+    std::uint64_t const root = peers::next_id();
     for (int i = 1; i < peers::spans_per_request; ++i) {
         auto const span_start = Clock::now();
-        std::uint64_t const id = next_id++;
+        std::uint64_t const id = peers::next_id();
         logger->info("span=index id={:016x} parent={:016x} duration_ns={} rows={} shard={}", id, root,
                      ns_since(span_start), peers::rows, peers::shard);
     }
     int left = peers::chunks_per_request;
     std::uint64_t const bytes = peers::read_body(left);
     logger->info("span=request id={:016x} duration_ns={} bytes={} outcome=complete", root, ns_since(start), bytes);
-    logged += peers::spans_per_request;
+    logged.fetch_add(peers::spans_per_request, std::memory_order_relaxed);
 }
 
 void event_span() {
     auto const start = Clock::now();
-    std::uint64_t const id = next_id++;
+    std::uint64_t const id = peers::next_id();
     logger->info("event span={:016x}", id);
     logger->info("span=index id={:016x} duration_ns={} rows={}", id, ns_since(start), peers::rows);
-    logged += 2;
+    logged.fetch_add(2, std::memory_order_relaxed);
 }
 
 void wide_span() {
@@ -77,13 +76,13 @@ void wide_span() {
         "span=index id={:016x} duration_ns={} attribute-of-20-ch-0={} attribute-of-20-ch-1={} attribute-of-20-ch-2={} "
         "attribute-of-20-ch-3={} attribute-of-20-ch-4={} attribute-of-20-ch-5={} attribute-of-20-ch-6={} "
         "attribute-of-20-ch-7={} attribute-of-20-ch-8={} attribute-of-20-ch-9={}",
-        next_id++, ns_since(start), value, value, value, value, value, value, value, value, value, value);
-    ++logged;
+        peers::next_id(), ns_since(start), value, value, value, value, value, value, value, value, value, value);
+    logged.fetch_add(1, std::memory_order_relaxed);
 }
 
 void flush() {
     // Asleep, so that waiting is nobody's processor time.
-    while (sink->lines.load(std::memory_order_acquire) < logged) {
+    while (sink->lines.load(std::memory_order_acquire) < logged.load(std::memory_order_relaxed)) {
         timespec const pause{0, 20'000};
         nanosleep(&pause, nullptr);
     }
@@ -108,6 +107,7 @@ Peer const peer{
     .event_span = event_span,
     .exported_event_span = nullptr,
     .wide_span = wide_span,
+    .hand_over = nullptr,
     .flush = flush,
     .end = end,
 };
