@@ -2,8 +2,8 @@
 """Each header on its own, and all of them together in a hostile program.
 
 Every header must compile as the only include, twice, with a long list of warnings; and all of them after the macros of
-hostile.hpp, and without exceptions and RTTI. No header may leave a macro behind or bring a global constructor. The program in
-two_policies/ links translation units with different policies and runs, also when two compilers have made them.
+hostile.hpp, and without exceptions and RTTI. No header may leave a macro behind or bring a global constructor. The program
+in two_policies/ links translation units with different policies and runs, also when two compilers have made them.
 
 An adapter includes somebody else's library, which need not survive all that: it must compile alone where that library is.
 """

@@ -69,7 +69,9 @@ def compiler_environment(scratch, compiler):
     folder = Path(scratch, "bin")
     folder.mkdir()
     stand_in = folder / "c++"
-    stand_in.write_text(f'#!/bin/sh\nexec {shlex.join(compiler.command)} "$@"\n')
+    program, *options = compiler.command
+    found = shutil.which(program) or program  # by its place, for its name may be that of the stand-in
+    stand_in.write_text(f'#!/bin/sh\nexec {shlex.join([found, *options])} "$@"\n')
     stand_in.chmod(0o755)
     return {"CXX": stand_in, "PATH": f"{folder}:{os.environ['PATH']}"}
 

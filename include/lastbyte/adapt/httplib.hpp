@@ -1,10 +1,9 @@
-// cpp-httplib: content providers, chunked or sized, and whole texts, each with its callback exactly once.
+// cpp-httplib (0.11.4, 0.53.1): content providers, chunked or sized, and whole texts, each with its callback exactly once.
 //
 // The server says in three places that a response is over, and each misleads: its releaser runs once for every copy of the
 // Response, or never; its success flag is true when the server was stopped in mid-body, and always false for a text; its
 // logger runs before the body (newer versions) or after it. Here only what the server's sink took counts.
 // Costs over the bare provider: a sink of its own for each response, and two indirect calls a write.
-// Tried with 0.11.4 and 0.53.1.
 #pragma once
 
 #include <algorithm>

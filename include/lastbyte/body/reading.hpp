@@ -45,7 +45,7 @@ private:
 /// What the seed's JSON may have beside its own keys.
 enum class JsonDetail : std::uint8_t {
     seed,  // {"spans":[…],"total_ms":…,"index_source":…}, to the letter
-    full,  // and the outcome, bytes, chunks, time to first byte, late and unkept spans, every rule's tier, the tally, the trace id
+    full,  // and the outcome, bytes, chunks, time to first byte, late and unkept spans, each rule's tier, tally, trace id
 };
 
 template <class P, std::uint64_t D>
@@ -75,7 +75,7 @@ public:
     }
     /// Hits, misses and lookups over all spans that have a source.
     [[nodiscard]] FinalTally<P, D> tally() const noexcept { return FinalTally<P, D>{facts_.final_value(view_.tally())}; }
-    /// The spans in the order of recording: a range of BasicSpanView.
+    /// The spans in the order of recording: a range of SpanView<Policy>.
     [[nodiscard]] detail::TraceView<P, D> const& spans() const noexcept { return view_; }
 
     [[nodiscard]] Final<std::uint64_t> bytes() const noexcept { return facts_.bytes(); }

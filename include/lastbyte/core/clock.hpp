@@ -138,8 +138,8 @@ private:
     };
     static inline constinit State state_{};
 
-    // A shared library with hidden visibility has a clock of its own, and meets traces that another one started: so it may be
-    // asked before anybody has called its anchor(), and must give ticks of the same kind.
+    // A shared library with hidden visibility has a clock of its own, and meets traces that another one started: so it may
+    // be asked before anybody has called its anchor(), and must give ticks of the same kind.
 
     /// Out of line, so that a span's code holds no call of the system on its way.
     [[gnu::noinline, gnu::cold]] static std::uint64_t stand_in() noexcept {

@@ -37,8 +37,8 @@ public:
     void spans() const&& = delete;  // the spans would outlive the snapshot that they lie in
     [[nodiscard]] Provisional<std::uint64_t> elapsed_ns() const noexcept { return Provisional{rate_.ns(elapsed_)}; }
     [[nodiscard]] TraceId trace_id() const noexcept { return trace_->trace_id(); }
-    /// False for a trace that keeps no spans: `spans()` is empty then, and `spans_unsampled()` says how many there were. That
-    /// was decided when the trace started, so it is final.
+    /// False for a trace that keeps no spans: `spans()` is empty then, and `spans_unsampled()` says how many there were.
+    /// That was decided when the trace started, so it is final.
     [[nodiscard]] bool sampled() const noexcept { return view().sampled(); }
     [[nodiscard]] Provisional<std::uint64_t> spans_unsampled() const noexcept {
         return Provisional{view().spans_unsampled()};

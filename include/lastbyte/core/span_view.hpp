@@ -112,6 +112,9 @@ private:
     ClockRate rate_;
 };
 
+template <Policy P>
+using SpanView = BasicSpanView<P, detail::digest<P>>;
+
 /// How often each source served, over all spans that have one, whatever their label.
 template <class P, std::uint64_t D>
 class BasicTally {

@@ -37,7 +37,7 @@ struct HttpOptions {
 /// `if (!http) std::fputs(http.error().text, stderr);`
 ///
 /// A Worker's transport as it stands, or by itself; for one thread at a time, but error() and report() are for any. It sends
-/// neither gzip nor cookies, follows no redirect and speaks no TLS: for https put a collector or a proxy on loopback in front.
+/// neither gzip nor cookies, follows no redirect and speaks no TLS: for https put a proxy on loopback in front.
 ///
 /// Delivery is at least once, like a pipeline's: an answer that didn't come doesn't tell whether the request did. So when a
 /// connection that had rested ends before the first byte of an answer, as it does when the server closes idle ones, the

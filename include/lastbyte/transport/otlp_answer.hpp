@@ -177,8 +177,8 @@ private:
 /// Printable, and cut where a character ends: it goes to a log.
 inline void OtlpAnswer::say(std::string_view text) noexcept {
     message_size_ = text.size() < max_message_bytes ? text.size() : max_message_bytes;
-    while (message_size_ < text.size() && message_size_ > 0 && (static_cast<unsigned char>(text[message_size_]) & 0xc0) == 0x80)
-        --message_size_;
+    auto const inside = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+    while (message_size_ < text.size() && message_size_ > 0 && inside(message_size_)) --message_size_;
     for (std::size_t i = 0; i < message_size_; ++i)
         message_[i] = static_cast<unsigned char>(text[i]) < ' ' || text[i] == '\x7f' ? ' ' : text[i];
 }
