@@ -6,8 +6,9 @@
 #include <lastbyte/lastbyte.hpp>
 
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
+
+#include "kinds.hpp"
 
 namespace {
 
@@ -57,16 +58,8 @@ void into_chrome(int n) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    int const n = argc == 3 ? std::atoi(argv[2]) : 0;
-    if (n < 1) return 2;
-    struct {
-        char const* name;
-        void (*run)(int);
-    } const kinds[] = {{"protobuf", into_batch<lastbyte::OtlpBatch, false>},
-                       {"attributes", into_batch<lastbyte::OtlpBatch, true>},
-                       {"json", into_batch<lastbyte::OtlpJsonBatch, false>},
-                       {"chrome", into_chrome}};
-    for (auto const& kind : kinds)
-        if (std::strcmp(argv[1], kind.name) == 0) return kind.run(n), 0;
-    return 2;
+    return run_kind(argc, argv, {{"protobuf", into_batch<lastbyte::OtlpBatch, false>},
+                                {"attributes", into_batch<lastbyte::OtlpBatch, true>},
+                                {"json", into_batch<lastbyte::OtlpJsonBatch, false>},
+                                {"chrome", into_chrome}});
 }

@@ -3,11 +3,12 @@
 #include <lastbyte/lastbyte.hpp>
 
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <streambuf>
 #include <string_view>
 #include <utility>
+
+#include "kinds.hpp"
 
 namespace {
 
@@ -143,15 +144,7 @@ void requests(int n) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    int const n = argc == 3 ? std::atoi(argv[2]) : 0;
-    if (n < 1) return 2;
-    struct {
-        char const* name;
-        void (*run)(int);
-    } const kinds[] = {{"spans", spans},         {"pulled", pulled},     {"bare_pulled", bare_pulled},
-                       {"handled", handled},     {"buffered", buffered}, {"bare_handled", bare_handled},
-                       {"requests", requests},   {"bare_buffered", bare_buffered}};
-    for (auto const& kind : kinds)
-        if (std::strcmp(argv[1], kind.name) == 0) return kind.run(n), 0;
-    return 2;
+    return run_kind(argc, argv, {{"spans", spans},         {"pulled", pulled},     {"bare_pulled", bare_pulled},
+                                {"handled", handled},     {"buffered", buffered}, {"bare_handled", bare_handled},
+                                {"requests", requests},   {"bare_buffered", bare_buffered}});
 }
