@@ -24,21 +24,14 @@
 #include <string>
 #include <utility>
 
+#include "readings.hpp"
+
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 namespace {
-
-enum class Source { memory, cache, miss };
-
-struct Telemetry : lastbyte::DefaultPolicy {
-    using Tiers = lastbyte::TierRules<Source, lastbyte::FirstWins<"cache_tier", lastbyte::On<"index">>>;
-};
-struct Off : Telemetry {
-    static constexpr bool enabled = false;
-};
 
 /// The query of a target.
 struct Order {
@@ -87,11 +80,7 @@ template <class Policy>
 http::response<lastbyte::adapt::BeastBody> answer(Order const& order, http::verb verb) {
     lastbyte::Tracer<Policy> tracer;
     auto const print = [id = order.id](lastbyte::Reading<Policy> const& done) {
-        std::string line = id + ' ';
-        (line += name(done.outcome())) += ' ';
-        (line += std::to_string(done.bytes().value())) += ' ';
-        std::puts((line += done.template tier<"cache_tier">().value().name()).c_str());
-        std::fflush(stdout);
+        print_reading<Policy>(id, done);
     };
     Chunks<Policy> chunks{order, tracer};
     http::response<lastbyte::adapt::BeastBody> response{http::status::ok, 11};

@@ -20,16 +20,9 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "readings.hpp"
+
 namespace {
-
-enum class Source { memory, cache, miss };
-
-struct Telemetry : lastbyte::DefaultPolicy {
-    using Tiers = lastbyte::TierRules<Source, lastbyte::FirstWins<"cache_tier", lastbyte::On<"index">>>;
-};
-struct Off : Telemetry {
-    static constexpr bool enabled = false;
-};
 
 constexpr std::size_t never = ~std::size_t{0};
 
@@ -218,9 +211,7 @@ void run(Order const& order) {
     Easy easy{order};
     lastbyte::Tracer<Policy> tracer;
     auto const print = [&order](lastbyte::Reading<Policy> const& done) {
-        std::printf("%s %s %llu %s\n", order.id.c_str(), std::string{name(done.outcome())}.c_str(),
-                    static_cast<unsigned long long>(done.bytes().value()),
-                    std::string{done.template tier<"cache_tier">().value().name()}.c_str());
+        print_reading<Policy>(order.id, done);
     };
     std::optional<CURLcode> code;
     bool threw = false;

@@ -19,16 +19,9 @@
 #include <thread>
 #include <utility>
 
+#include "readings.hpp"
+
 namespace {
-
-enum class Source { memory, cache, miss };
-
-struct Telemetry : lastbyte::DefaultPolicy {
-    using Tiers = lastbyte::TierRules<Source, lastbyte::FirstWins<"cache_tier", lastbyte::On<"index">>>;
-};
-struct Off : Telemetry {
-    static constexpr bool enabled = false;
-};
 
 httplib::Server server;
 std::mutex kept_lock;
@@ -124,13 +117,7 @@ void answer(httplib::Request const& request, httplib::Response& response) {
         }
         lastbyte::Tracer<Policy> tracer;
         auto print = [id = order.id](lastbyte::Reading<Policy> const& done) {
-            if (id.empty()) return;
-            std::string line = id + ' ';
-            (line += name(done.outcome())) += ' ';
-            (line += std::to_string(done.bytes().value())) += ' ';
-            (line += done.template tier<"cache_tier">().value().name()) += '\n';
-            std::fputs(line.c_str(), stdout);
-            std::fflush(stdout);
+            if (!id.empty()) print_reading<Policy>(id, done);
         };
         if (kind == "text") tracer.template span<"index">().source(Source::cache);
         using namespace lastbyte::adapt;
