@@ -31,7 +31,7 @@ struct OtlpMetricsReport {
 template <class Form, class WallClock>
 class OtlpMetricRequests {
 public:
-    static constexpr std::size_t default_max_bytes = std::size_t{4} << 20;
+    static constexpr std::size_t default_max_bytes = Batch<Form, WallClock>::default_max_bytes;
 
     explicit OtlpMetricRequests(Resource const& resource, Scope const& scope = {},
                                 std::size_t max_bytes = default_max_bytes) noexcept
